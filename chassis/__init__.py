@@ -1,0 +1,1 @@
+"""How any Parley service runs: settings, HTTP, errors, logs, metrics, tokens, engines. No domain words in here."""

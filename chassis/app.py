@@ -1,0 +1,92 @@
+"""The Quart application of a service: every error is problem+json, every route says who may call it."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from quart import Quart, Response, request
+from quart_schema import Info, QuartSchema, hide
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from . import http, postgres
+from .asgi import ROUTE
+from .logs import request_id
+from .problems import CONTENT_TYPE, Problem, Unavailable
+from .redis import RedisAway
+from .tokens import Claims
+
+logger = logging.getLogger(__name__)
+Verify = Callable[[str], Awaitable[Claims]]
+
+
+def create_app(name: str, *, title: str, max_body_bytes: int, verify: Verify | None) -> Quart:
+    """A Quart application with the house rules.
+
+    Arguments:
+        name: the import name of the service's package.
+        title: for its OpenAPI document, served at `/openapi.json`.
+        max_body_bytes: beyond this a body is answered 413.
+        verify: turns a token into claims or raises `Unauthorized`; needed when the service has `@bearer` routes.
+    """
+    app = Quart(name, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["BODY_TIMEOUT"] = 10
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    if verify is not None:
+        app.extensions[http.GUARD] = verify
+    schemes = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    QuartSchema(
+        app,
+        info=Info(title=title, version="1"),
+        openapi_path="/openapi.json",
+        swagger_ui_path=None,
+        redoc_ui_path=None,
+        scalar_ui_path=None,
+        security_schemes=schemes,  # type: ignore[arg-type]  # a dict is what it documents
+        conversion_preference="msgspec",
+    )
+    if "openapi" in app.view_functions:
+        hide(http.public(app.view_functions["openapi"]))
+    app.before_request(_name_route)
+    app.register_error_handler(Problem, _problem)  # type: ignore[arg-type]
+    app.register_error_handler(HTTPException, _http_error)  # type: ignore[arg-type]
+    app.register_error_handler(Exception, _unexpected)
+    return app
+
+
+def check_access_marks(app: Quart) -> None:
+    """Refuse an application with a route that does not say who may call it.
+
+    Raises:
+        RuntimeError: naming the routes.
+    """
+    unmarked = [
+        rule.rule for rule in app.url_map.iter_rules() if not hasattr(app.view_functions[rule.endpoint], http.ACCESS)
+    ]
+    if unmarked:
+        raise RuntimeError(f"routes without @public, @bearer or @internal: {', '.join(sorted(unmarked))}")
+
+
+async def _name_route() -> None:
+    if request.url_rule is not None and request.scope is not None:
+        request.scope[ROUTE] = request.url_rule.rule  # type: ignore[typeddict-unknown-key]
+
+
+async def _problem(problem: Problem) -> Response:
+    return Response(problem.body(request_id.get()), problem.status, problem.headers, content_type=CONTENT_TYPE)
+
+
+async def _http_error(error: HTTPException) -> Response:
+    headers = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
+    status = error.code or 500
+    if status < 400:  # a redirect of the router is its own answer
+        return error.get_response()  # type: ignore[return-value]
+    return await _problem(Problem(status, headers=headers))
+
+
+async def _unexpected(error: Exception) -> Response:
+    if isinstance(error, RedisAway) or postgres.is_away(error):
+        logger.warning("dependency away", extra={"error": repr(error)})
+        return await _problem(Unavailable("A part of the service is away; try again."))
+    logger.error("unhandled error", exc_info=error)
+    return await _problem(Problem(500, "Something went wrong on our side."))
