@@ -104,7 +104,12 @@ class Exchange:
         metrics.http_requests.labels(method if method in _METHODS else "OTHER", route, self.status or 499).inc()
         metrics.http_seconds.labels(route).observe(seconds)
         if logger.isEnabledFor(logging.INFO):
-            extra = {"method": method, "path": scope["path"], "status": self.status or 499, "ms": round(seconds * 1000, 2)}
+            extra = {
+                "method": method,
+                "path": scope["path"],
+                "status": self.status or 499,
+                "ms": round(seconds * 1000, 2),
+            }
             logger.info("request", extra=extra)
 
 

@@ -1,6 +1,6 @@
 """What a route is made of: `@public` or `@bearer`, `@takes(Body)`, `@reads(Query)`, `@gives(Reply)`, and one call.
 
-The decorators validate with msgspec and document with quart-schema, so that the OpenAPI page cannot drift from the code.
+The decorators validate with msgspec and document with quart-schema: the OpenAPI page cannot drift from the code.
 """
 
 import functools
@@ -93,7 +93,9 @@ def gives(model: type[msgspec.Struct], status: int = 200) -> Callable[[Handler[P
     return cast("Callable[[Handler[P, R]], Handler[P, R]]", document_response(model, status))
 
 
-def reply(body: msgspec.Struct | Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def reply(
+    body: msgspec.Struct | Mapping[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
     """A JSON response."""
     return Response(msgspec.json.encode(body), status, headers, content_type="application/json")
 

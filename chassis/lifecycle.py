@@ -87,7 +87,9 @@ class Lifecycle:
         metrics.ready.set(0)
         logger.info("draining", extra={"pause_seconds": pause, "budget_seconds": budget})
         await asyncio.sleep(pause)
-        results = await asyncio.gather(*(self._bounded(drain, budget) for drain in self._drains), return_exceptions=True)
+        results = await asyncio.gather(
+            *(self._bounded(drain, budget) for drain in self._drains), return_exceptions=True
+        )
         for result in results:
             if isinstance(result, BaseException):
                 logger.error("drain failed", exc_info=result)

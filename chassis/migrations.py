@@ -78,9 +78,7 @@ class Migrations:
         except asyncpg.UndefinedTableError:
             applied = 0
         if applied < len(self.all):
-            raise Fatal(
-                f"the database of {self.package} is at schema {applied}, this version needs {len(self.all)}: migrate first"
-            )
+            raise Fatal(f"the database of {self.package} is at schema {applied}, not {len(self.all)}: migrate first")
 
     async def apply(self, url: str) -> list[Migration]:
         """Bring the database at `url` up to date.
@@ -103,7 +101,9 @@ class Migrations:
             for migration in self.all:
                 if migration.version in done:
                     if done[migration.version] != migration.checksum:
-                        raise Fatal(f"migration {migration.version:04} of {self.package} was changed after it was applied")
+                        raise Fatal(
+                            f"migration {migration.version:04} of {self.package} was changed after it was applied"
+                        )
                     continue
                 async with connection.transaction():
                     await connection.execute(migration.sql)

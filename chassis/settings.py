@@ -44,7 +44,7 @@ def load(model: type[SettingsT], environ: Mapping[str, str] | None = None, **def
     """Read `model` from the environment.
 
     Arguments:
-        model: a Struct; each field is read from the variable of its name in upper case. List fields are comma separated.
+        model: a Struct; each field is read from the variable of its name in upper case; lists are comma separated.
         environ: the variables, `os.environ` when None. Empty values count as absent.
         defaults: values for fields that the environment does not set.
 

@@ -140,7 +140,9 @@ class RemoteKeys:
     """The auth service's JWKS, cached: refreshed every `refresh_seconds`, and at most once per `min_gap_seconds` when a
     token names a key that is not known yet (a rotation). While auth is away the known keys stay good."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str, *, refresh_seconds: float = 300, min_gap_seconds: float = 2) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, url: str, *, refresh_seconds: float = 300, min_gap_seconds: float = 2
+    ) -> None:
         self._client = client
         self._url = url
         self._refresh_seconds = refresh_seconds
@@ -206,7 +208,9 @@ def bearer_token(authorization: Sequence[str]) -> str:
 
 
 def _claims(payload: dict[str, Any]) -> Claims:
-    user_id, session_id = (parse_uuid(payload[name]) if isinstance(payload[name], str) else None for name in ("sub", "sid"))
+    user_id, session_id = (
+        parse_uuid(payload[name]) if isinstance(payload[name], str) else None for name in ("sub", "sid")
+    )
     username, token_id = payload["username"], payload["jti"]
     if user_id is None or session_id is None or not isinstance(username, str) or not isinstance(token_id, str):
         raise _invalid("a claim has another form")
