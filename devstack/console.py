@@ -1,5 +1,6 @@
 """What the person at the terminal reads."""
 
+import os
 import sys
 from urllib.parse import urlsplit
 
@@ -13,7 +14,22 @@ def say(line: str) -> None:
     try:
         print(line, flush=True)
     except OSError:
-        sys.stdout = None
+        _forget(sys.stdout.fileno())
+
+
+def complain(text: str) -> None:
+    """The same on the error output."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _forget(sys.stderr.fileno())
+
+
+def _forget(descriptor: int) -> None:
+    """Write to nowhere from now on, so that the interpreter's flush at the end does not fail either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def shown(url: str) -> str:

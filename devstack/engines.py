@@ -21,6 +21,7 @@ from devstack import kafka, postgres, valkey
 from devstack.console import shown, silent
 from devstack.databases import ROLE_SETTINGS, drop_database, ensure_database
 from devstack.errors import DevstackError
+from devstack.leftovers import Leftovers
 from devstack.lock import Lock
 from devstack.logs import begin
 from devstack.passwords import read_or_create_secret
@@ -87,16 +88,31 @@ class Engines:
         finally:
             await engines.close()
 
+    async def prepare(self) -> None:
+        """Take the folder for ourselves; `open` does this too, if it has not been done.
+
+        Raises:
+            DevstackError: if it is in use, or cannot be written.
+        """
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
+            (self._folder / "logs").mkdir(mode=0o700, exist_ok=True)
+            self._secret = read_or_create_secret(self._folder / "secret")
+        except OSError as error:
+            raise DevstackError(f"The data directory {self._folder} cannot be used: {error.strerror}.") from error
+        self._supervisor.leftovers = Leftovers(self._folder / "processes.json")
+        if ended := await self._supervisor.leftovers.end():
+            self._say(f"Ended what an earlier run had left behind: {', '.join(ended)}.")
+
     async def open(self) -> None:
         """Start them, at the same time, and wait until they serve.
 
         Raises:
             DevstackError: if one does not start, or the folder is in use. `close` is needed all the same.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock.take()
-        (self._folder / "logs").mkdir(mode=0o700, exist_ok=True)
-        self._secret = read_or_create_secret(self._folder / "secret")
+        if not self._lock.held:
+            await self.prepare()
         starters = {"postgres": self._start_postgres, "valkey": self._start_valkey, "kafka": self._start_kafka}
         jobs: list[Coroutine[Any, Any, None]] = []
         for name, wanted in self._wanted.items():
@@ -110,6 +126,8 @@ class Engines:
         """Stop them and let others have the folder."""
         try:
             await self._supervisor.stop()
+            if self._lock.held and self._supervisor.leftovers is not None:
+                self._supervisor.leftovers.clear()
         finally:
             self._lock.release()
 

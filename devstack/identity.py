@@ -1,8 +1,9 @@
 """As whom PostgreSQL runs, which refuses to be root.
 
-When we are root, the first of these that works is taken, the least power first: another user, another user who may pass
-every directory, a user namespace. `launch.py` says how each works and where it is needed. No user is created and nothing
-is copied. Where none works (a container whose root has lost CAP_SETUID), one sentence says so.
+When we are root, the first of these that works is taken, the least power first: another user, another user who may
+pass every directory, a user namespace. `launch.py` says how each works and where it is needed. No user is created and
+nothing is copied: a copy of the programs and the cluster in a place that everybody can reach would be a second truth
+beside the data directory. Where none works (a container whose root has lost CAP_SETUID), one sentence says so.
 """
 
 import os
@@ -34,9 +35,8 @@ class Identity(msgspec.Struct, frozen=True):
         """
         if self.uid == -1 or folder.stat().st_uid == self.uid:
             return
-        for root, folders, files in os.walk(folder):
-            for name in (*folders, *files):
-                os.lchown(os.path.join(root, name), self.uid, self.gid)
+        for path in folder.rglob("*"):
+            os.lchown(path, self.uid, self.gid)
         os.chown(folder, self.uid, self.gid)  # last: it is the mark that the rest is done
 
     def own_file(self, file: Path) -> None:

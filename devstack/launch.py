@@ -1,17 +1,17 @@
 """Start one program that ends with its parent: `python -I -S launch.py PARENT SIGNAL IDENTITY PROGRAM ARGUMENT...`.
 
-A script for itself that imports next to nothing (12-20 ms), because what it does must be done in the new process, before
-the program: asking the kernel for a signal at the parent's death, and giving up root. `preexec_fn` of subprocess would do
-the same without a second interpreter, but runs Python code in a fork of a process that may have threads.
+A script for itself that imports next to nothing (20 ms), because what it does must be done in the new process, before
+the program: asking the kernel for a signal at the parent's death, and giving up root. `preexec_fn` of subprocess would
+do the same without a second interpreter, but runs Python code in a fork of a process that may have threads.
 
 IDENTITY is how PostgreSQL, which refuses to be root, is run when we are:
 
 - `same`: as we are. Everything but PostgreSQL as root.
 - `plain:UID:GID`: as another user. Enough where that user can reach the program and the data.
-- `ambient:UID:GID`: as another user who may pass every directory. A clone often lies below one that only root may enter
-  (`mktemp -d`, /root). CAP_DAC_OVERRIDE is kept as an ambient capability, so that it outlives exec, in initdb's children
-  too; SECBIT_NO_SETUID_FIXUP, because access(2), which PostgreSQL asks about its own files, ignores capabilities of a real
-  user other than root without it. Default containers (Docker, Podman, containerd) allow this.
+- `ambient:UID:GID`: as another user who may pass every directory. A clone often lies below one that only root may
+  enter (`mktemp -d`, /root). CAP_DAC_OVERRIDE is kept as an ambient capability, so that it outlives exec, in initdb's
+  children too; SECBIT_NO_SETUID_FIXUP, because without it access(2), which PostgreSQL asks about its own files, ignores
+  the capabilities of a real user other than root. Default containers (Docker, Podman, containerd) allow all of this.
 - `userns:UID:GID`: in a user namespace where root is called UID: PostgreSQL sees an ordinary user, files see root.
   For sandboxes that know no ambient capabilities (gVisor) but let root make namespaces.
 
@@ -65,7 +65,7 @@ def rename_root(uid: int, gid: int) -> None:
     own_uid, own_gid = os.geteuid(), os.getegid()
     check(LIBC.unshare(CLONE_NEWUSER))
     for name, line in (("setgroups", "deny"), ("uid_map", f"{uid} {own_uid} 1"), ("gid_map", f"{gid} {own_gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
+        with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123  pathlib takes longer to import than all else
             file.write(line)
 
 
@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
             change = {"plain": become, "ambient": become_with_passage, "userns": rename_root}[how]
             change(int(ids[0]), int(ids[1]))
         if command[0] == "--probe":
-            os.listdir(command[1])
+            os.listdir(command[1])  # noqa: PTH208
             usable = os.access(command[1], os.R_OK | os.W_OK | os.X_OK) and os.access(command[2], os.R_OK | os.X_OK)
             return 0 if usable else 1
         if sys.platform == "linux":  # after the change of user, which would clear it
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.execv(command[0], command)
+        os.execv(command[0], command)  # noqa: S606
     except OSError as error:
         print(f"{command[0]} could not be started ({identity}): {error.strerror}", file=sys.stderr)
     return 127

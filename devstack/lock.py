@@ -19,6 +19,11 @@ class Lock:
         self._file = folder / "lock"
         self._descriptor: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether we hold it."""
+        return self._descriptor is not None
+
     def take(self) -> None:
         """
         Raises:

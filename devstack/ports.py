@@ -3,6 +3,7 @@
 import errno
 import random
 import socket
+import sys
 
 from devstack.errors import DevstackError
 
@@ -34,6 +35,10 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
             if error.errno == errno.EADDRINUSE:
                 return False
             raise DevstackError(f"Nothing can listen on {host}:{port}: {error.strerror}.") from error
+    if sys.platform == "darwin":  # there, an address of its own may be taken beside somebody who listens on all of them
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
+            client.settimeout(1)
+            return client.connect_ex((LOOPBACK, port)) != 0
     return True
 
 
@@ -45,7 +50,7 @@ class Ports:
         Arguments:
             chooser: where chance comes from; tests give their own.
         """
-        self._chooser = chooser or random.Random()
+        self._chooser = chooser or random.Random()  # noqa: S311  ports are no secret
         self._taken: set[int] = set()
 
     def reserve(self, port: int) -> int:

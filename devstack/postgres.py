@@ -13,10 +13,12 @@ from devstack.environment import for_engines
 from devstack.errors import DevstackError, ProcessError
 from devstack.identity import Identity, choose
 from devstack.passwords import derive
+from devstack.pids import command
 from devstack.ports import LOOPBACK
 from devstack.process import Process, Spec, tail
 from devstack.units import PROBE_SECONDS, Unit
 
+IMPOSSIBLE_PID = 9_999_999  # Linux goes up to 4,194,304, macOS to 99,999
 ADMIN = "postgres"
 INITDB_SECONDS = 60
 
@@ -61,6 +63,9 @@ async def create(folder: Path, log: Path, port: int, secret: str, *, durable: bo
     async def ready() -> bool:
         return await answers(url)
 
+    async def prepare() -> None:
+        disown(cluster / "postmaster.pid")
+
     return Unit(
         spec=Spec(
             name="postgres",
@@ -74,7 +79,30 @@ async def create(folder: Path, log: Path, port: int, secret: str, *, durable: bo
         ),
         url=url,
         ready=ready,
+        prepare=prepare,
     )
+
+
+def disown(lock: Path) -> None:
+    """Make PostgreSQL ignore a lock file that names a process which has nothing to do with it.
+
+    A postmaster that was killed leaves its number behind. After a reboot, or in a container, whose numbers are small,
+    another process of ours may have it by now, and PostgreSQL would refuse to start. The number is replaced by one that
+    no process can have; the file stays, because it also says where to look for backends that outlived their postmaster.
+
+    Arguments:
+        lock: the cluster's postmaster.pid; it need not be there.
+    """
+    try:
+        first, rest = lock.read_text(encoding="utf-8").split("\n", 1)
+        pid = int(first)
+    except (OSError, ValueError):
+        return
+    holder = command(pid)
+    if holder and "postgres" not in holder:
+        with lock.open("r+", encoding="utf-8") as file:  # not a new file: this one belongs to whom PostgreSQL runs as
+            file.write(f"{IMPOSSIBLE_PID}\n{rest}")
+            file.truncate()
 
 
 async def answers(url: str) -> bool:
@@ -103,7 +131,7 @@ async def _initialise(folder: Path, log: Path, programs: Path, identity: Identit
     password.touch(mode=0o600)
     password.write_text(derive(secret, "postgres") + "\n")
     identity.own_file(password)
-    command = (
+    initdb = (
         str(programs / "initdb"),
         f"--pgdata={half_made}",
         f"--username={ADMIN}",
@@ -116,7 +144,7 @@ async def _initialise(folder: Path, log: Path, programs: Path, identity: Identit
         "--no-instructions",
         *(() if durable else ("--no-sync",)),
     )
-    process = Process(Spec(name="initdb", command=command, log=log, environment=for_engines(), identity=identity))
+    process = Process(Spec(name="initdb", command=initdb, log=log, environment=for_engines(), identity=identity))
     try:
         code = await process.wait(INITDB_SECONDS)
     finally:

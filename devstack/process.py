@@ -14,8 +14,8 @@ import msgspec
 
 from devstack.identity import LAUNCH, Identity
 
-# Whether a child has ended is asked for by waitpid, a microsecond each. It needs no event loop of its own, no thread and
-# no signal handler, so a child can be started in one loop and stopped in another, as fixtures do.
+# Whether a child has ended is asked for by waitpid, a microsecond each: an event would need a loop that always runs, or
+# a thread, or a signal handler. So a child can be started in one loop and stopped in another, as fixtures do.
 POLL_SECONDS = 0.02
 TAIL_LINES = 15
 TAIL_BYTES = 16_384
@@ -54,7 +54,7 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
     """The last lines of a log, "" if there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, os.path.getsize(log) - TAIL_BYTES))
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
@@ -120,7 +120,7 @@ class Process:
             the exit code, None if it still runs.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
-        while (code := self.exit_code()) is None and (deadline is None or time.monotonic() < deadline):
+        while (code := self.exit_code()) is None and (deadline is None or time.monotonic() < deadline):  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         return code
 
@@ -133,7 +133,7 @@ class Process:
         self.signal(signal.SIGCONT)  # a stopped process hears nothing but SIGKILL
         self.signal(self.spec.stop_signal)
         deadline = time.monotonic() + self.spec.stop_seconds
-        while self.exit_code() is None and time.monotonic() < deadline and not (hurry and hurry.is_set()):
+        while self.exit_code() is None and time.monotonic() < deadline and not (hurry and hurry.is_set()):  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
         if self.exit_code() is None:
             self.signal(self.spec.hurry_signal)

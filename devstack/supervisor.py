@@ -8,6 +8,7 @@ from collections.abc import Callable
 from devstack.backoff import Backoff
 from devstack.console import shown, silent
 from devstack.errors import DevstackError
+from devstack.leftovers import Leftovers
 from devstack.process import Process, ending
 from devstack.units import Unit, until_ready
 
@@ -15,13 +16,16 @@ from devstack.units import Unit, until_ready
 class Supervisor:
     """The processes of one platform, by name."""
 
-    def __init__(self, say: Callable[[str], None] = silent) -> None:
+    def __init__(self, say: Callable[[str], None] = silent, *, restarts: bool = False) -> None:
         """
         Arguments:
             say: told, in one line each, of what is started, dies and is back.
+            restarts: start again whatever dies once it was ready, by tasks in the event loop that started it.
         """
         self.hurry = asyncio.Event()
+        self.leftovers: Leftovers | None = None
         self._say = say
+        self._restarts = restarts
         self._units: dict[str, Unit] = {}
         self._processes: dict[str, Process] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -41,6 +45,8 @@ class Supervisor:
         self._units[unit.name] = unit
         self._locks[unit.name] = asyncio.Lock()
         await self._run(unit)
+        if self._restarts:
+            self._watchers.append(asyncio.create_task(self._watch(unit.name), name=f"watch {unit.name}"))
 
     async def _run(self, unit: Unit) -> None:
         began = time.monotonic()
@@ -51,12 +57,10 @@ class Supervisor:
         except OSError as error:
             raise DevstackError(f"{unit.name} could not be started: {error}.") from error
         self._processes[unit.name] = process
+        if self.leftovers is not None:
+            self.leftovers.add(unit.name, process.pid)
         await until_ready(unit, process)
         self._say(f"{unit.name:<14} {shown(unit.url):<40} {time.monotonic() - began:5.1f} s")
-
-    def watch(self) -> None:
-        """From now on start again whatever dies, in the running event loop."""
-        self._watchers = [asyncio.create_task(self._watch(name), name=f"watch {name}") for name in self._units]
 
     async def _watch(self, name: str) -> None:
         unit, backoff = self._units[name], Backoff()
