@@ -1,0 +1,1 @@
+"""The chat service: rooms, messages and the live connections of their members."""

@@ -1,0 +1,118 @@
+"""The nouns of chat as the contract shows them, and the rows they are made from."""
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from chassis.times import rfc3339
+
+Direction = Literal["sent", "received"]
+RoomKind = Literal["direct", "group"]
+
+
+class User(msgspec.Struct, frozen=True):
+    """A person as others see him."""
+
+    id: UUID
+    username: str
+    full_name: str
+    is_online: bool
+    last_seen: str | None
+    bg_color: str
+
+
+class Room(msgspec.Struct, frozen=True):
+    """A room as one member sees it."""
+
+    id: UUID
+    type: RoomKind
+    name: str | None
+    friend: User | None
+    last_message: str
+    last_message_at: str | None
+    unread_count: int
+    last_seq: int
+    read_seq: int
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=False):
+    """A message as one member sees it. `direction` comes last on the wire of sockets, where it alone differs."""
+
+    id: UUID
+    room: UUID
+    seq: int
+    rev: int
+    user: User
+    content: str
+    created_at: str
+    is_delivered: bool
+    is_read: bool
+    direction: Direction
+    client_id: str | msgspec.UnsetType = msgspec.UNSET
+    duplicate: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+class PersonRow(msgspec.Struct, frozen=True):
+    """A row of `users`."""
+
+    id: UUID
+    username: str
+    display_name: str
+    last_seen_at: datetime | None = None
+
+
+class MessageRow(msgspec.Struct, frozen=True):
+    """A row of `messages` with its sender, and how far the others have received and read."""
+
+    id: UUID
+    room_id: UUID
+    seq: int
+    rev: int
+    sender: PersonRow
+    client_id: str
+    content: str
+    created_at: datetime
+
+
+class RoomRow(msgspec.Struct, frozen=True):
+    """A room with one member's view of it."""
+
+    id: UUID
+    kind: RoomKind
+    name: str | None
+    last_seq: int
+    rev: int
+    last_message_at: datetime | None
+    last_message: str
+    read_seq: int
+    friend: PersonRow | None
+
+
+def user_of(person: PersonRow, *, online: bool) -> User:
+    """The person as others see him."""
+    last_seen = rfc3339(person.last_seen_at)
+    return User(person.id, person.username, person.display_name, online, last_seen, bg_color(person.id))
+
+
+def room_of(row: RoomRow, *, friend_online: bool) -> Room:
+    """The room as its member sees it."""
+    return Room(
+        id=row.id,
+        type=row.kind,
+        name=row.name,
+        friend=None if row.friend is None else user_of(row.friend, online=friend_online),
+        last_message=row.last_message,
+        last_message_at=rfc3339(row.last_message_at),
+        unread_count=row.last_seq - row.read_seq,
+        last_seq=row.last_seq,
+        read_seq=row.read_seq,
+    )
+
+
+def bg_color(user_id: UUID) -> str:
+    """A colour for the person's initials, light enough for dark text: `#rrggbb`, from the id alone."""
+    digest = hashlib.sha256(user_id.bytes).digest()
+    return "#" + "".join(f"{128 + byte // 2:02x}" for byte in digest[:3])

@@ -1,0 +1,1 @@
+"""Live delivery: the sockets of one pod and what they are told."""

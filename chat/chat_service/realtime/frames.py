@@ -1,0 +1,33 @@
+"""From rows and outcomes to the frames of messages: one shape, whichever way a message came."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chassis.times import rfc3339
+
+from ..model import MessageRow, user_of
+from .ledger import Entry, Outcome
+from .protocol import LiveMessage, encode_json, encode_user, given_client_id, message_body
+
+
+def live_message(entry: Entry, outcome: Outcome) -> LiveMessage:
+    """The frame of a message that has just been stored."""
+    body = message_body(
+        entry.message_id, entry.room_id, outcome.seq, 0, entry.author, entry.content, outcome.created_at
+    )
+    client_id = b"" if entry.client_id == str(entry.message_id) else encode_json(entry.client_id)
+    return LiveMessage(outcome.seq, outcome.rev, entry.sender_id, client_id, body)
+
+
+def live_message_of_row(row: MessageRow) -> LiveMessage:
+    """The frame of a message read from Postgres."""
+    author = encode_user(user_of(row.sender, online=False))
+    created_at = rfc3339(row.created_at) or ""
+    body = message_body(row.id, row.room_id, row.seq, row.rev, author, row.content, created_at)
+    given = given_client_id(row)
+    return LiveMessage(row.seq, 0, row.sender.id, b"" if given is None else encode_json(given), body)
+
+
+def history(room: Any, messages: Sequence[Any], has_more: bool) -> dict[str, Any]:
+    """The data of a `chat.history` frame; messages ascend."""
+    return {"room": room, "messages": messages, "has_more": has_more}

@@ -1,0 +1,153 @@
+"""Rooms and the local sessions that hear them. Fan-out never awaits: everything here happens in one loop turn.
+
+What a room has to say is gathered and flushed once per loop turn: one `write` per session, with the same bytes for all
+but the senders, who see their own messages in another form.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+from uuid import UUID
+
+from prometheus_client import Counter, Gauge
+
+from .protocol import LiveMessage
+
+sessions_open = Gauge("parley_chat_sessions", "Open sockets with a session")
+rooms_live = Gauge("parley_chat_rooms_live", "Rooms that sessions of this pod hear")
+deliveries = Counter("parley_chat_deliveries_total", "Frames of room messages handed to sockets")
+
+
+class Listener(Protocol):
+    """What the hub needs of a session."""
+
+    user_id: UUID
+    rooms: set[UUID]
+    write: Callable[[bytes], None]
+
+
+class LiveRoom:
+    """A room that at least one local session hears, or is about to.
+
+    `seq` and `rev` say what has been handed to every attached session; feed alone moves them.
+    """
+
+    __slots__ = ("channel", "frames", "held", "holders", "id", "opening", "pending", "repair", "rev", "seq", "sessions")
+
+    def __init__(self, room_id: UUID, channel: bytes) -> None:
+        self.id = room_id
+        self.channel = channel
+        self.seq = -1  # unknown while the room is being opened
+        self.rev = 0
+        self.sessions: set[Listener] = set()
+        self.holders = 0  # sessions that are about to attach keep the room alive
+        self.pending: list[LiveMessage] = []
+        self.frames: list[bytes] = []  # of `pending` and others, in order, in the form for everybody else
+        self.held: dict[int, LiveMessage] | None = None  # heard too early, by seq
+        self.repair: asyncio.TimerHandle | asyncio.Task[None] | None = None
+        self.opening: asyncio.Future[None] | None = None
+
+
+class Hub:
+    """All live rooms and sessions of this process."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[UUID, LiveRoom] = {}
+        self.channels: dict[bytes, LiveRoom] = {}
+        self.users: dict[UUID, set[Listener]] = {}
+        self._dirty: list[LiveRoom] = []
+
+    def add_session(self, session: Listener) -> bool:
+        """Register a session; True if it is the user's first here."""
+        own = self.users.setdefault(session.user_id, set())
+        own.add(session)
+        sessions_open.inc()
+        return len(own) == 1
+
+    def remove_session(self, session: Listener) -> bool:
+        """Forget a session, which must have been detached from its rooms; True if it was the user's last here."""
+        own = self.users.get(session.user_id)
+        if own is None or session not in own:
+            return False
+        own.discard(session)
+        sessions_open.dec()
+        if not own:
+            del self.users[session.user_id]
+        return not own
+
+    def add_room(self, room: LiveRoom) -> None:
+        """Make a room known."""
+        self.rooms[room.id] = room
+        self.channels[room.channel] = room
+        rooms_live.set(len(self.rooms))
+
+    def remove_room(self, room: LiveRoom) -> None:
+        """Forget a room."""
+        self.rooms.pop(room.id, None)
+        self.channels.pop(room.channel, None)
+        rooms_live.set(len(self.rooms))
+
+    def attach(self, session: Listener, room: LiveRoom) -> None:
+        """From now on the session gets everything beyond `room.seq`. Pending frames, which are not beyond it, go first."""
+        if room.frames:
+            self._flush_room(room)
+        room.sessions.add(session)
+        session.rooms.add(room.id)
+
+    def detach(self, session: Listener, room: LiveRoom) -> None:
+        """The session gets nothing of this room any more."""
+        room.sessions.discard(session)
+        session.rooms.discard(room.id)
+
+    def message(self, room: LiveRoom, message: LiveMessage) -> None:
+        """Hand a message to the room's sessions in this loop turn."""
+        if not room.frames:
+            self._schedule(room)
+        room.pending.append(message)
+        room.frames.append(message.received())
+
+    def frame(self, room: LiveRoom, frame: bytes, *, without: UUID | None = None) -> None:
+        """Hand any other frame to the room's sessions, except those of one user."""
+        if room.frames:
+            self._flush_room(room)
+        for session in room.sessions:
+            if session.user_id != without:
+                session.write(frame)
+
+    def to_user(self, user_id: UUID, frame: bytes) -> None:
+        """Hand a frame to all local sessions of a user."""
+        for session in self.users.get(user_id, ()):
+            session.write(frame)
+
+    def listeners_of(self, user_id: UUID) -> Iterable[Listener]:
+        """The user's local sessions."""
+        return tuple(self.users.get(user_id, ()))
+
+    def _schedule(self, room: LiveRoom) -> None:
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.append(room)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for room in dirty:
+            if room.frames:
+                self._flush_room(room)
+
+    def _flush_room(self, room: LiveRoom) -> None:
+        frames, messages = room.frames, room.pending
+        room.frames, room.pending = [], []
+        data = b"".join(frames)
+        senders = {message.sender_id for message in messages} if room.sessions else set()
+        own = {user: b"".join(_form_for(user, messages)) for user in senders if user in self.users}
+        deliveries.inc(len(frames) * len(room.sessions))
+        if not own:
+            for session in room.sessions:
+                session.write(data)
+            return
+        for session in room.sessions:
+            session.write(own.get(session.user_id, data))
+
+
+def _form_for(user: UUID, messages: list[LiveMessage]) -> list[bytes]:
+    return [message.sent() if message.sender_id == user else message.received() for message in messages]

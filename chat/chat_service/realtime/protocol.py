@@ -1,0 +1,246 @@
+"""Frames of the public protocol: bytes in → command, event → bytes. No I/O.
+
+Every frame is `{"type": …, "data": {…}}`. What the server sends is compact and has `type` first.
+"""
+
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from ..model import MessageRow, User
+from .wire import text_frame
+
+# --- client → server -------------------------------------------------------------------------------------------------
+
+
+class SendData(msgspec.Struct, frozen=True, gc=False):
+    """A message to a room."""
+
+    room: UUID
+    content: str
+    client_id: str | None = None
+
+
+class Send(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.message"):
+    """`chat.message`."""
+
+    data: SendData
+
+
+class RoomData(msgspec.Struct, frozen=True, gc=False):
+    """Names a room."""
+
+    room: UUID
+
+
+class TypingStart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="friend.typing.start"):
+    """`friend.typing.start`."""
+
+    data: RoomData
+
+
+class TypingStop(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="friend.typing.stop"):
+    """`friend.typing.stop`."""
+
+    data: RoomData
+
+
+class ReadData(msgspec.Struct, frozen=True, gc=False):
+    """How far a room has been read; None means all of it."""
+
+    room: UUID
+    seq: int | None = None
+
+
+class Read(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.read"):
+    """`chat.read`."""
+
+    data: ReadData
+
+
+class JoinData(msgspec.Struct, frozen=True, gc=False):
+    """A room, and from where on its messages are wanted."""
+
+    room: UUID
+    since: int | None = None
+
+
+class Join(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="room.join"):
+    """`room.join`."""
+
+    data: JoinData
+
+
+class RefreshData(msgspec.Struct, frozen=True, gc=False):
+    """A fresh access token."""
+
+    token: str
+
+
+class Refresh(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="auth.refresh"):
+    """`auth.refresh`."""
+
+    data: RefreshData
+
+
+class Ping(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="ping"):
+    """`ping`, for clients that cannot send WebSocket pings."""
+
+    data: dict[str, Any] = {}
+
+
+Command: TypeAlias = Send | TypingStart | TypingStop | Read | Join | Refresh | Ping
+
+MAX_SEQ = 2**53  # what a JavaScript client can count to
+
+
+class BadFrame(Exception):
+    """A frame that is not a command; `client_id` names the send it was meant to be, if it was one."""
+
+    def __init__(self, detail: str, client_id: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.client_id = client_id
+
+
+_commands: "msgspec.json.Decoder[Command]" = msgspec.json.Decoder(Command)
+
+
+def decode(payload: bytes) -> Command:
+    """The command in a text frame.
+
+    Raises:
+        BadFrame: not JSON, not a known type, or a field is missing or of another type.
+    """
+    try:
+        return _commands.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadFrame(str(error), _client_id_in(payload)) from None
+
+
+def _client_id_in(payload: bytes) -> str | None:
+    try:
+        client_id = msgspec.json.decode(payload)["data"]["client_id"]
+    except (msgspec.DecodeError, RecursionError, TypeError, KeyError, IndexError):
+        return None
+    return client_id if isinstance(client_id, str) and len(client_id) <= 64 else None
+
+
+# --- server → client -------------------------------------------------------------------------------------------------
+
+encode_json = msgspec.json.Encoder().encode
+PONG = text_frame(b'{"type":"pong","data":{}}')
+
+
+def event(kind: str, data: Any) -> bytes:
+    """One frame, ready for the socket."""
+    return text_frame(b'{"type":"' + kind.encode() + b'","data":' + encode_json(data) + b"}")
+
+
+def error(code: str, detail: str, *, client_id: str | None = None, retry_after: float | None = None) -> bytes:
+    """An `error` frame; the socket stays open."""
+    data: dict[str, Any] = {"code": code, "detail": detail}
+    if client_id is not None:
+        data["client_id"] = client_id
+    if retry_after is not None:
+        data["retry_after"] = retry_after
+    return event("error", data)
+
+
+def ack(client_id: str | None, message_id: UUID, room: UUID, seq: int, created_at: str, duplicate: bool) -> bytes:
+    """`chat.ack`: the message is stored."""
+    return text_frame(
+        b'{"type":"chat.ack","data":{"client_id":%b,"id":"%b","room":"%b","seq":%d,"created_at":"%b","duplicate":%b}}'
+        % (
+            encode_json(client_id),
+            str(message_id).encode(),
+            str(room).encode(),
+            seq,
+            created_at.encode(),
+            b"true" if duplicate else b"false",
+        )
+    )
+
+
+class LiveMessage:
+    """A message on its way to sockets: encoded once, in the two forms that exist of it.
+
+    Arguments:
+        seq: its place in the room.
+        rev: the room's rev when it was stored, so that a pod notices changes it has not heard of.
+        sender_id: whose own sockets get the other form.
+        client_id: as JSON; empty when the sender gave none.
+        body: the frame's JSON up to and including `"direction":`.
+    """
+
+    __slots__ = ("_received", "_sent", "body", "client_id", "rev", "sender_id", "seq")
+
+    def __init__(self, seq: int, rev: int, sender_id: UUID, client_id: bytes, body: bytes) -> None:
+        self.seq = seq
+        self.rev = rev
+        self.sender_id = sender_id
+        self.client_id = client_id
+        self.body = body
+        self._received = b""
+        self._sent = b""
+
+    def received(self) -> bytes:
+        """The frame for everybody but the sender."""
+        if not self._received:
+            self._received = text_frame(self.body + b'"received"}}')
+        return self._received
+
+    def sent(self) -> bytes:
+        """The frame for the sender's own sockets, with his client_id."""
+        if not self._sent:
+            tail = b'"sent","client_id":%b}}' % self.client_id if self.client_id else b'"sent"}}'
+            self._sent = text_frame(self.body + tail)
+        return self._sent
+
+    def bell(self) -> bytes:
+        """What is published: `seq rev sender client_id LF body`."""
+        return b"%d %d %b %b\n%b" % (self.seq, self.rev, str(self.sender_id).encode(), self.client_id, self.body)
+
+
+def parse_bell(payload: bytes) -> LiveMessage:
+    """The message in a bell.
+
+    Raises:
+        ValueError: this is no bell of ours.
+    """
+    head, _, body = payload.partition(b"\n")
+    seq, rev, sender, client_id = head.split(b" ", 3)
+    return LiveMessage(int(seq), int(rev), UUID(sender.decode()), client_id, body)
+
+
+def message_body(
+    message_id: UUID, room: UUID, seq: int, rev: int, user: bytes, content: str, created_at: str,
+    delivered: bool = False, read: bool = False,
+) -> bytes:
+    """The JSON of a `chat.message` frame up to and including `"direction":`; `user` is encoded already."""
+    return (
+        b'{"type":"chat.message","data":{"id":"%b","room":"%b","seq":%d,"rev":%d,"user":%b,"content":%b,'
+        b'"created_at":"%b","is_delivered":%b,"is_read":%b,"direction":'
+        % (
+            str(message_id).encode(),
+            str(room).encode(),
+            seq,
+            rev,
+            user,
+            encode_json(content),
+            created_at.encode(),
+            b"true" if delivered else b"false",
+            b"true" if read else b"false",
+        )
+    )
+
+
+def encode_user(user: User) -> bytes:
+    """A User as JSON, for `message_body`."""
+    return encode_json(user)
+
+
+def given_client_id(row: MessageRow) -> str | None:
+    """The client_id the sender gave, None if we made one up (then it is the message's id)."""
+    return None if row.client_id == str(row.id) else row.client_id

@@ -1,0 +1,25 @@
+"""What a chat pod is told."""
+
+from typing import Annotated
+
+import msgspec
+
+from chassis.settings import OnOff, Positive, Seconds, ServiceSettings, Url
+
+
+class Settings(ServiceSettings, frozen=True, kw_only=True):
+    """The chat pod's settings; see chassis.settings for the common ones."""
+
+    database_url: Url
+    redis_url: Url
+    auth_url: Url
+    database_connections: Positive = 10
+    rate_limits: OnOff = "on"
+    frames_per_second: Positive = 20  # a socket's token bucket …
+    frame_burst: Positive = 100  # … and its size
+    heartbeat_seconds: Annotated[int, msgspec.Meta(ge=1, le=300)] = 25
+    dead_after_seconds: Annotated[int, msgspec.Meta(ge=2, le=600)] = 55
+    ledger_queue: Positive = 10_000  # sends that may wait for a transaction
+    ledger_batch: Positive = 200
+    sockets_per_pod: Positive = 50_000
+    repair_hold_seconds: Seconds = 0.04  # how long a bell may overtake another before the gap is read

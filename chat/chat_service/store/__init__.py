@@ -1,0 +1,1 @@
+"""SQL by noun: plain functions `verb_noun(connection, …)`, explicit columns, the member in the WHERE."""

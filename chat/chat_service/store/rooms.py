@@ -1,0 +1,163 @@
+"""Rooms and their members."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from chassis.postgres import Connection
+
+from ..model import RoomRow
+from .users import person_from
+
+# A room as the member $1 sees it. The friend is the other member of a direct room.
+_ROOM = """
+    SELECT r.id, r.kind, r.name, r.last_seq, r.rev, r.last_message_at, m.read_seq,
+           coalesce(l.content, '') AS last_message,
+           f.id AS friend_id, f.username AS friend_username, f.display_name AS friend_display_name,
+           f.last_seen_at AS friend_last_seen_at
+      FROM members m
+      JOIN rooms r ON r.id = m.room_id
+ LEFT JOIN messages l ON l.room_id = r.id AND l.seq = r.last_seq
+ LEFT JOIN members o ON r.kind = 'direct' AND o.room_id = r.id AND o.user_id <> m.user_id
+ LEFT JOIN users f ON f.id = o.user_id
+     WHERE m.user_id = $1"""
+
+
+def _room_from(row: Any) -> RoomRow:
+    return RoomRow(
+        id=row["id"],
+        kind=row["kind"],
+        name=row["name"],
+        last_seq=row["last_seq"],
+        rev=row["rev"],
+        last_message_at=row["last_message_at"],
+        last_message=row["last_message"],
+        read_seq=row["read_seq"],
+        friend=None if row["friend_id"] is None else person_from(row, "friend_"),
+    )
+
+
+async def select_rooms(connection: Connection, member_id: UUID, *, limit: int, offset: int) -> list[RoomRow]:
+    """A page of the member's rooms, latest activity first."""
+    rows = await connection.fetch(
+        f"{_ROOM} ORDER BY coalesce(r.last_message_at, r.created_at) DESC, r.id LIMIT $2 OFFSET $3",
+        member_id,
+        limit,
+        offset,
+    )
+    return [_room_from(row) for row in rows]
+
+
+async def select_room(connection: Connection, member_id: UUID, room_id: UUID) -> RoomRow | None:
+    """The room as its member sees it, None for anybody else."""
+    row = await connection.fetchrow(f"{_ROOM} AND r.id = $2", member_id, room_id)
+    return None if row is None else _room_from(row)
+
+
+async def count_rooms(connection: Connection, member_id: UUID) -> int:
+    """How many rooms the member is in."""
+    return int(await connection.fetchval("SELECT count(*) FROM members WHERE user_id = $1", member_id))
+
+
+async def insert_direct_room(connection: Connection, room_id: UUID, key: str, members: Sequence[UUID]) -> UUID | None:
+    """Make the room of a pair; None when it exists (the other one may have been faster)."""
+    made: UUID | None = await connection.fetchval(
+        """WITH room AS (
+               INSERT INTO rooms (id, kind, direct_key) VALUES ($1, 'direct', $2)
+               ON CONFLICT (direct_key) DO NOTHING RETURNING id
+           ), joined AS (
+               INSERT INTO members (room_id, user_id)
+               SELECT room.id, u FROM room, unnest($3::uuid[]) AS u
+           )
+           SELECT id FROM room""",
+        room_id,
+        key,
+        members,
+    )
+    return made
+
+
+async def select_direct_room(connection: Connection, key: str) -> UUID | None:
+    """The room of a pair."""
+    found: UUID | None = await connection.fetchval("SELECT id FROM rooms WHERE direct_key = $1", key)
+    return found
+
+
+async def insert_group(connection: Connection, room_id: UUID, name: str, owner: UUID, members: Sequence[UUID]) -> None:
+    """Make a group of its owner and the others."""
+    await connection.execute(
+        """WITH room AS (
+               INSERT INTO rooms (id, kind, name) VALUES ($1, 'group', $2) RETURNING id
+           )
+           INSERT INTO members (room_id, user_id, role)
+           SELECT room.id, u, CASE WHEN u = $3 THEN 'owner' ELSE 'member' END
+             FROM room, unnest($4::uuid[]) AS u""",
+        room_id,
+        name,
+        owner,
+        [owner, *(member for member in members if member != owner)],
+    )
+
+
+async def insert_member_events(connection: Connection, events: Sequence[tuple[UUID, str, dict[str, Any]]]) -> None:
+    """Record facts for others: (room id, event type, envelope)."""
+    await connection.executemany(
+        "INSERT INTO outbox (key, type, payload) VALUES ($1, $2, $3)",
+        events,
+    )
+
+
+async def select_member_ids(connection: Connection, room_id: UUID) -> list[UUID]:
+    """Who is in the room."""
+    rows = await connection.fetch("SELECT user_id FROM members WHERE room_id = $1", room_id)
+    return [row["user_id"] for row in rows]
+
+
+async def select_memberships(connection: Connection, member_id: UUID) -> list[tuple[UUID, int]]:
+    """The member's rooms with his read markers."""
+    rows = await connection.fetch("SELECT room_id, read_seq FROM members WHERE user_id = $1", member_id)
+    return [(row["room_id"], row["read_seq"]) for row in rows]
+
+
+async def select_positions(connection: Connection, room_ids: Sequence[UUID]) -> list[tuple[UUID, int, int]]:
+    """(room, last_seq, rev) of each."""
+    rows = await connection.fetch("SELECT id, last_seq, rev FROM rooms WHERE id = ANY ($1::uuid[])", room_ids)
+    return [(row["id"], row["last_seq"], row["rev"]) for row in rows]
+
+
+async def select_differences(
+    connection: Connection, room_ids: Sequence[UUID], seqs: Sequence[int], revs: Sequence[int]
+) -> list[tuple[UUID, int, int]]:
+    """(room, last_seq, rev) of those that have moved beyond what the caller has."""
+    rows = await connection.fetch(
+        """SELECT r.id, r.last_seq, r.rev
+             FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS have (id, seq, rev)
+             JOIN rooms r ON r.id = have.id
+            WHERE r.last_seq > have.seq OR r.rev > have.rev""",
+        room_ids,
+        seqs,
+        revs,
+    )
+    return [(row["id"], row["last_seq"], row["rev"]) for row in rows]
+
+
+async def update_read_seq(connection: Connection, room_id: UUID, member_id: UUID, seq: int | None) -> tuple[int, bool] | None:
+    """Move the member's read marker, never back and never beyond the last message.
+
+    Arguments:
+        seq: up to where; None means everything.
+
+    Returns:
+        (the marker, whether it moved); None when he is no member.
+    """
+    row = await connection.fetchrow(
+        """UPDATE members m
+              SET read_seq = greatest(m.read_seq, least(coalesce($3::bigint, r.last_seq), r.last_seq))
+             FROM rooms r, (SELECT read_seq FROM members WHERE room_id = $1 AND user_id = $2) AS old
+            WHERE r.id = $1 AND m.room_id = $1 AND m.user_id = $2
+        RETURNING m.read_seq, m.read_seq > old.read_seq AS moved""",
+        room_id,
+        member_id,
+        seq,
+    )
+    return None if row is None else (row["read_seq"], row["moved"])
