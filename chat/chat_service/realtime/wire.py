@@ -214,7 +214,7 @@ def _control_event(opcode: int, payload: bytes) -> Event:
     if not payload:
         return Close(NO_STATUS, "")
     code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or not _may_be_sent(code):
+    if not _may_be_sent(code):  # nor can a single byte be a code: it is below 256
         raise _ViolationError(PROTOCOL_ERROR, "bad close code")
     return Close(code, payload[2:].decode())
 
