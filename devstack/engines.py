@@ -29,7 +29,7 @@ from devstack.ports import Ports
 from devstack.supervisor import Supervisor
 from devstack.units import listens
 
-REAL_SECONDS = 5.0
+REAL_SECONDS = 3.0
 
 
 class Engines:

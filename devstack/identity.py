@@ -57,7 +57,8 @@ def _nobody() -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
-def _works(identity: Identity, folder: Path, program: Path) -> bool:
+def works(identity: Identity, folder: Path, program: Path) -> bool:
+    """Whether a process of that identity can use both; the folder is given to it."""
     command = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), "0", identity.words]
     try:
         identity.own(folder)
@@ -87,7 +88,7 @@ def choose(folder: Path, program: Path) -> Identity:
         candidates.append(Identity(f"ambient:{uid}:{gid}", uid, gid))
         candidates.append(Identity(f"userns:{uid}:{gid}", 0, 0))
     for candidate in candidates:
-        if _works(candidate, folder, program):
+        if works(candidate, folder, program):
             return candidate
     raise DevstackError(
         "PostgreSQL does not run as root, and here root may not become another user who can reach "

@@ -102,6 +102,11 @@ class Stack:
         return self.urls[gateway]
 
     @property
+    def database_urls(self) -> dict[str, str]:
+        """The URL of each database for its owner, by name."""
+        return dict(self._databases)
+
+    @property
     def pids(self) -> dict[str, int]:
         """The process ids of what runs, by name: services and engines from wheels."""
         return self._supervisor.pids
