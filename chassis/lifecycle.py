@@ -30,6 +30,25 @@ class Component(Protocol):
         """Release everything; called once, also after a failed start."""
 
 
+class Closing:
+    """A component for what needs no start but an end: clients of HTTP and Redis.
+
+    Arguments:
+        closers: called in order when the process stops.
+    """
+
+    def __init__(self, *closers: Callable[[], Awaitable[object]]) -> None:
+        self._closers = closers
+
+    async def start(self) -> None:
+        """Nothing: clients connect when they are used."""
+
+    async def stop(self) -> None:
+        """Close all."""
+        for close in self._closers:
+            await close()
+
+
 class Fatal(Exception):
     """This process cannot start, and waiting will not help; `str()` is the one sentence for the operator."""
 

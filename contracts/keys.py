@@ -6,6 +6,15 @@ REVOCATIONS_SENTINEL = "parley:revocations:complete"  # present while Redis know
 REVOCATIONS_CHANNEL = "parley:revocations"  # pub/sub: the id of a session that has just ended
 
 
+def revocations_reload(nonce: str) -> str:
+    """Present while an auth process writes all ended sessions again; gone if Redis is flushed meanwhile."""
+    return f"parley:revocations:reload:{nonce}"
+
+
+ROOM_PREFIX = "parley:room:"
+USER_PREFIX = "parley:user:"
+
+
 def revoked_session(session_id: UUID) -> str:
     """Present while access tokens of an ended session may still be alive."""
     return f"parley:revoked:{session_id}"
@@ -28,9 +37,14 @@ def login_failures(who: str) -> str:
 
 def room_channel(room_id: UUID) -> str:
     """Pub/sub: the bell of one room."""
-    return f"parley:room:{room_id}"
+    return f"{ROOM_PREFIX}{room_id}"
 
 
 def user_channel(user_id: UUID) -> str:
     """Pub/sub: what concerns one user on whatever pod he is connected to, such as being added to a room."""
-    return f"parley:user:{user_id}"
+    return f"{USER_PREFIX}{user_id}"
+
+
+def online(user_id: UUID) -> str:
+    """Present while the user has a socket on some pod; it expires by itself when that pod dies."""
+    return f"parley:online:{user_id}"

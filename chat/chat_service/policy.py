@@ -6,6 +6,7 @@ MAX_CONTENT_CHARACTERS = 4000
 MAX_CLIENT_ID_CHARACTERS = 64
 MAX_ROOM_NAME_CHARACTERS = 100
 MAX_GROUP_MEMBERS = 1000
+MAX_ROOMS_FILTERED = 1000  # of the latest rooms, those with an online friend are shown
 
 
 def content_mistake(content: str) -> str | None:

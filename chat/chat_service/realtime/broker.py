@@ -254,5 +254,7 @@ async def _open(url: Any, on_reply: Callable[[Any], None]) -> _Link:
             lambda: _Link(on_reply), url.hostname, url.port or 6379, ssl=tls
         )
     if url.password:
-        link.command(b"AUTH", *([unquote(url.username).encode()] if url.username else []), unquote(url.password).encode())
+        link.command(
+            b"AUTH", *([unquote(url.username).encode()] if url.username else []), unquote(url.password).encode()
+        )
     return link

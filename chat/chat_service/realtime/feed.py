@@ -1,8 +1,8 @@
 """The order of each room: whatever the bell says, sessions hear seq n+1 after seq n, once.
 
-A bell with the next seq is delivered; a lower one was heard before; a higher one waits a moment, since bells overtake each
-other, and then the gap is read from Postgres. Our own commits are delivered without waiting for their bell, so that a pod
-works on while Redis is away; then it polls for what others commit.
+A bell with the next seq is delivered; a lower one was heard before; a higher one waits a moment, since bells overtake
+each other, and then the gap is read from Postgres. Our own commits are delivered without waiting for their bell, so that
+a pod works on while Redis is away; then it polls for what others commit.
 """
 
 import asyncio
@@ -158,7 +158,9 @@ class Feed:
                 self._release(room)
                 if len(rows) < PAGE and not room.held:
                     return
-                if not rows:  # held beyond the last message: a bell of something that was rolled back, or a lagging read
+                if (
+                    not rows
+                ):  # held beyond the last message: a bell of something that was rolled back, or a lagging read
                     room.held = None
                     return
         finally:

@@ -88,7 +88,7 @@ class Hub:
         rooms_live.set(len(self.rooms))
 
     def attach(self, session: Listener, room: LiveRoom) -> None:
-        """From now on the session gets everything beyond `room.seq`. Pending frames, which are not beyond it, go first."""
+        """From now on the session gets everything beyond `room.seq`; what is pending is not, so it goes first."""
         if room.frames:
             self._flush_room(room)
         room.sessions.add(session)

@@ -29,7 +29,9 @@ GIVE_UP_SECONDS = 4.0  # a send older than this is answered `unavailable` instea
 RETRY_SECONDS = 0.1
 _BAD_DATA = ("22", "23", "54")  # SQLSTATE classes that one message can cause: it is searched and refused alone
 
-batch_size = Histogram("parley_ledger_batch_messages", "Messages per transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
+batch_size = Histogram(
+    "parley_ledger_batch_messages", "Messages per transaction", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
 commit_seconds = Histogram("parley_ledger_commit_seconds", "Time of one group commit")
 outcomes = Counter("parley_ledger_sends_total", "Sends by outcome", ["outcome"])
 
@@ -54,7 +56,7 @@ class Entry:
         on_done: called with the outcome, on the event loop; must not raise.
     """
 
-    __slots__ = ("author", "client_id", "content", "on_done", "queued_at", "room_id", "sender_id", "message_id")
+    __slots__ = ("author", "client_id", "content", "message_id", "on_done", "queued_at", "room_id", "sender_id")
 
     def __init__(
         self,

@@ -133,9 +133,14 @@ encode_json = msgspec.json.Encoder().encode
 PONG = text_frame(b'{"type":"pong","data":{}}')
 
 
+def event_json(kind: str, data: Any) -> bytes:
+    """The text of a frame."""
+    return b'{"type":"' + kind.encode() + b'","data":' + encode_json(data) + b"}"
+
+
 def event(kind: str, data: Any) -> bytes:
     """One frame, ready for the socket."""
-    return text_frame(b'{"type":"' + kind.encode() + b'","data":' + encode_json(data) + b"}")
+    return text_frame(event_json(kind, data))
 
 
 def error(code: str, detail: str, *, client_id: str | None = None, retry_after: float | None = None) -> bytes:
@@ -215,8 +220,15 @@ def parse_bell(payload: bytes) -> LiveMessage:
 
 
 def message_body(
-    message_id: UUID, room: UUID, seq: int, rev: int, user: bytes, content: str, created_at: str,
-    delivered: bool = False, read: bool = False,
+    message_id: UUID,
+    room: UUID,
+    seq: int,
+    rev: int,
+    user: bytes,
+    content: str,
+    created_at: str,
+    delivered: bool = False,
+    read: bool = False,
 ) -> bytes:
     """The JSON of a `chat.message` frame up to and including `"direction":`; `user` is encoded already."""
     return (

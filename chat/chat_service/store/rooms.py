@@ -141,7 +141,9 @@ async def select_differences(
     return [(row["id"], row["last_seq"], row["rev"]) for row in rows]
 
 
-async def update_read_seq(connection: Connection, room_id: UUID, member_id: UUID, seq: int | None) -> tuple[int, bool] | None:
+async def update_read_seq(
+    connection: Connection, room_id: UUID, member_id: UUID, seq: int | None
+) -> tuple[int, bool] | None:
     """Move the member's read marker, never back and never beyond the last message.
 
     Arguments:

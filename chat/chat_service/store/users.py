@@ -27,15 +27,15 @@ async def select_users(connection: Connection, ids: Sequence[UUID]) -> list[Pers
     return [person_from(row) for row in rows]
 
 
-async def select_user_by_username(connection: Connection, username: str) -> PersonRow | None:
-    """The person of that name, without regard to case."""
-    row = await connection.fetchrow(
+async def select_users_by_username(connection: Connection, usernames: Sequence[str]) -> list[PersonRow]:
+    """The people of those names, without regard to case, in no order."""
+    rows = await connection.fetch(
         """SELECT id, username, display_name, last_seen_at
              FROM users
-            WHERE lower(username) = lower($1) AND deleted_at IS NULL""",
-        username,
+            WHERE lower(username) = ANY (SELECT lower(name) FROM unnest($1::text[]) AS name) AND deleted_at IS NULL""",
+        usernames,
     )
-    return None if row is None else person_from(row)
+    return [person_from(row) for row in rows]
 
 
 async def upsert_users(connection: Connection, people: Sequence[PersonRow]) -> None:

@@ -1,0 +1,103 @@
+"""The only wiring of chat: what exists once per process, in the order in which it starts."""
+
+from typing import cast
+
+import httpx
+
+from chassis.app import check_access_marks
+from chassis.app import create_app as create_quart
+from chassis.asgi import App
+from chassis.identity import Owner, remote_guard
+from chassis.lifecycle import Closing, Lifecycle
+from chassis.migrations import Migrations
+from chassis.postgres import Postgres
+from chassis.redis import connect
+from chassis.service import Service
+from contracts import internal, keys
+
+from .messages import Messages
+from .people import People
+from .realtime.arrivals import Arrivals
+from .realtime.bells import Bells
+from .realtime.broker import Broker
+from .realtime.commands import Commands
+from .realtime.epoch import Epoch
+from .realtime.feed import Feed
+from .realtime.hub import Hub
+from .realtime.keeper import Keeper
+from .realtime.ledger import Ledger
+from .realtime.membership import MembershipChanges
+from .realtime.presence import Presence
+from .realtime.session import Limits
+from .rooms import Rooms
+from .routes import messages as message_routes
+from .routes import rooms as room_routes
+from .routes import socket as socket_routes
+from .settings import Settings
+
+
+def create_app(settings: Settings) -> Service:
+    """The chat service; opens nothing by itself."""
+    lifecycle = Lifecycle(stop_seconds=settings.stop_seconds)
+    client = httpx.AsyncClient(timeout=1.0, trust_env=False, limits=httpx.Limits(max_connections=20))
+    redis = connect(settings.redis_url)
+    database = Postgres(
+        settings.database_url,
+        Migrations("chat_service"),
+        size=settings.database_connections,
+        settings={
+            "plan_cache_mode": "force_generic_plan",
+            "enable_seqscan": "off",
+        },  # what send_messages was tested with
+    )
+    guard = remote_guard(client, redis, owner(settings.auth_url))
+    people = People(database, client, settings.auth_url)
+
+    hub = Hub()
+    feed = Feed(database, hub, hold_seconds=settings.repair_hold_seconds)
+    bells = Bells(settings.pod_name, hub, feed)
+    broker = Broker(settings.redis_url, bells.hear, feed.on_up, feed.on_down)
+    feed.use(broker)
+    bells.use(broker)
+    ledger = Ledger(database, feed.committed, queue=settings.ledger_queue, batch=settings.ledger_batch)
+    presence = Presence(redis, hub)
+    keeper = Keeper(heartbeat_seconds=settings.heartbeat_seconds, dead_after_seconds=settings.dead_after_seconds)
+    arrivals = Arrivals(database, hub, feed, broker, presence, settings.heartbeat_seconds)
+    rooms = Rooms(database, people, bells, presence)
+    limits = Limits(settings.frames_per_second if settings.rate_limits == "on" else 0, settings.frame_burst)
+    commands = Commands(database, hub, ledger, arrivals, bells, guard, keeper, limits)
+    bells.on_membership = MembershipChanges(hub, arrivals, rooms).heard
+    bells.on_revoked = keeper.end_session
+
+    lifecycle.add("clients", Closing(client.aclose, redis.aclose))
+    lifecycle.add("postgres", database)
+    lifecycle.add("epoch", Epoch(database, arrivals))
+    lifecycle.add("broker", broker)
+    lifecycle.add("bells", bells)
+    lifecycle.add("feed", feed)
+    lifecycle.add("ledger", ledger)
+    lifecycle.add("presence", presence)
+    lifecycle.add("keeper", keeper)
+    lifecycle.on_drain(keeper.drain)
+
+    app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)
+    app.register_blueprint(room_routes.blueprint(rooms, people))
+    app.register_blueprint(message_routes.blueprint(Messages(database, ledger, bells, presence), rooms, people))
+    app.register_blueprint(
+        socket_routes.blueprint(guard, redis, people, arrivals, keeper, commands, most=settings.sockets_per_pod)
+    )
+    check_access_marks(app)
+    return Service(cast("App", app), lifecycle)
+
+
+def owner(auth_url: str) -> Owner:
+    """How chat knows the service of accounts."""
+    return Owner(
+        url=auth_url,
+        jwks_path=internal.JWKS_PATH,
+        session_path=internal.SESSION_PATH,
+        issuer=internal.TOKEN_ISSUER,
+        audience=internal.TOKEN_AUDIENCE,
+        revoked_key=keys.revoked_session,
+        sentinel_key=keys.REVOCATIONS_SENTINEL,
+    )

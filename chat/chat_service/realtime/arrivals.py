@@ -1,0 +1,248 @@
+"""Coming into rooms: on connect, by a join, by being added. Without a gap, and without a queue of live messages.
+
+Pages are read from where the client is up to what the room's feed has delivered; when both are equal, the session is
+attached in the same loop turn.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from chassis import postgres
+from chassis.postgres import Postgres
+from contracts import keys
+
+from ..model import User
+from ..store import messages as message_store
+from ..store import rooms as room_store
+from ..views import view_messages
+from . import protocol
+from .broker import Broker, BrokerAway
+from .feed import Feed
+from .frames import live_message_of_row
+from .hub import Hub, LiveRoom
+from .presence import Presence
+from .session import Session
+
+logger = logging.getLogger(__name__)
+
+HISTORY = 100  # messages that a client gets with a room
+PAGE = 200
+RETRY_SECONDS = 0.5
+
+
+class Opening(msgspec.Struct):
+    """What was found out before the socket was accepted; the rooms are held until `begin` or `abandon`."""
+
+    user: User
+    rooms: list[LiveRoom]
+    read_seqs: dict[UUID, int]
+
+
+class Arrivals:
+    """Brings sessions into rooms."""
+
+    def __init__(
+        self, database: Postgres, hub: Hub, feed: Feed, broker: Broker, presence: Presence, heartbeat_seconds: int
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._feed = feed
+        self._broker = broker
+        self._presence = presence
+        self._heartbeat_seconds = heartbeat_seconds
+        self.epoch = ""
+
+    async def prepare(self, user: User) -> Opening:
+        """Before the accept: hear what concerns the user, then read his rooms and have them live.
+
+        Raises:
+            what Postgres raises when it is away.
+        """
+        channel = keys.user_channel(user.id).encode()
+        with contextlib.suppress(BrokerAway):
+            await self._broker.subscribe([channel])
+        try:
+            async with self._database.connection() as connection:
+                memberships = await room_store.select_memberships(connection, user.id)
+            rooms = await self._feed.open_rooms(room_id for room_id, _ in memberships)
+        except BaseException:
+            self._broker.unsubscribe([channel])
+            raise
+        return Opening(user, rooms, dict(memberships))
+
+    def abandon(self, opening: Opening) -> None:
+        """The socket was not accepted after all."""
+        for room in opening.rooms:
+            self._feed.release(room)
+        self._broker.unsubscribe([keys.user_channel(opening.user.id).encode()])
+
+    def begin(self, session: Session, opening: Opening, positions: Mapping[UUID, int], history_of: UUID | None) -> None:
+        """After the accept, in one loop turn: say what is, attach to every room that nothing is missing of.
+
+        Arguments:
+            positions: where the client wants to go on from, by room.
+            history_of: the room whose last messages it wants.
+        """
+        if self._hub.add_session(session):
+            self._presence.arrived(session.user_id)
+        session.write(protocol.event("session.ready", self._ready(session, opening)))
+        for room in opening.rooms:
+            since = positions.get(room.id)
+            if room.id == history_of and since is None:
+                self._spawn(session, self._with_history(session, room), room)
+            elif since is not None and since != room.seq:
+                self._spawn(session, self._chase(session, room, since), room)
+            else:
+                self._hub.attach(session, room)
+                self._feed.release(room)
+        held = {room.id for room in opening.rooms}
+        for room_id in {*positions, *([history_of] if history_of else [])} - held:
+            session.write(protocol.event("room.removed", {"room": room_id}))
+
+    def leave(self, session: Session) -> None:
+        """The session is over: out of all rooms."""
+        for room_id in tuple(session.rooms):
+            room = self._hub.rooms.get(room_id)
+            if room is not None:
+                self._hub.detach(session, room)
+                self._feed.close_if_unused(room)
+        self._hub.remove_session(session)
+        self._broker.unsubscribe([keys.user_channel(session.user_id).encode()])
+
+    async def join(self, session: Session, room_id: UUID, since: int | None) -> bool:
+        """`room.join`: history to the session, which is attached if it was not.
+
+        Returns:
+            False when the user is no member.
+        """
+        async with self._database.connection() as connection:
+            row = await room_store.select_room(connection, session.user_id, room_id)
+        if row is None:
+            return False
+        [room] = await self._feed.open_rooms([room_id])
+        try:
+            while room.seq < row.last_seq:
+                await self._feed.catch_up(room)
+            if since is None:
+                await self._write_history(session, room, room.seq + 1)
+            else:
+                await self._write_since(session, room, since)
+            if room_id not in session.rooms:
+                await self._chase(session, room, room.seq)
+        finally:
+            self._feed.release(room)
+        return True
+
+    async def added(self, session: Session, room_id: UUID, view: Any, since: int) -> None:
+        """The user is in a room since its message `since`: tell him, and attach."""
+        if room_id in session.rooms:
+            return
+        [room] = await self._feed.open_rooms([room_id])
+        try:
+            if room_id not in session.rooms:
+                session.write(protocol.event("room.created", view))
+                await self._chase(session, room, since)
+        finally:
+            self._feed.release(room)
+
+    def removed(self, session: Session, room_id: UUID) -> None:
+        """The user is no longer in a room: nothing from now on."""
+        room = self._hub.rooms.get(room_id)
+        if room is not None and room_id in session.rooms:
+            self._hub.detach(session, room)
+            self._feed.close_if_unused(room)
+        session.write(protocol.event("room.removed", {"room": room_id}))
+
+    # --- the parts ----------------------------------------------------------------------------------------------------
+
+    def _ready(self, session: Session, opening: Opening) -> dict[str, Any]:
+        return {
+            "connection_id": session.connection_id,
+            "user": opening.user,
+            "epoch": self.epoch,
+            "rooms": [
+                {"id": room.id, "last_seq": room.seq, "rev": room.rev, "read_seq": opening.read_seqs[room.id]}
+                for room in opening.rooms
+            ],
+            "heartbeat_s": self._heartbeat_seconds,
+        }
+
+    def _spawn(self, session: Session, arriving: Any, room: LiveRoom) -> None:
+        """Run a coroutine that ends with the room attached; the room's hold is given back, whatever happens."""
+        task = asyncio.get_running_loop().create_task(self._arrive(session, arriving))
+        task.add_done_callback(lambda _: self._feed.release(room))
+        session.spawn(task)
+
+    async def _arrive(self, session: Session, arriving: Any) -> None:
+        try:
+            await arriving
+        except Exception:
+            logger.exception("a session could not be brought into a room")
+            session.close(1011, "internal error")
+
+    async def _with_history(self, session: Session, room: LiveRoom) -> None:
+        position = room.seq
+        while True:
+            try:
+                await self._write_history(session, room, position + 1)
+                break
+            except Exception as error:
+                if not postgres.is_away(error):
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+        await self._chase(session, room, position)
+
+    async def _write_history(self, session: Session, room: LiveRoom, before: int) -> None:
+        async with self._database.connection() as connection:
+            rows = await message_store.select_messages_before(connection, room.id, before, HISTORY)
+            views = await view_messages(connection, self._presence, session.user_id, room.id, rows)
+        views.reverse()
+        has_more = bool(views) and views[0].seq > 1
+        session.write(protocol.event("chat.history", {"room": room.id, "messages": views, "has_more": has_more}))
+
+    async def _write_since(self, session: Session, room: LiveRoom, since: int) -> None:
+        """Everything after `since` in `chat.history` frames, oldest first; `has_more` says that another one follows."""
+        end = room.seq
+        while True:
+            async with self._database.connection() as connection:
+                rows = await message_store.select_messages_after(connection, room.id, since, HISTORY)
+                rows = [row for row in rows if row.seq <= end]
+                views = await view_messages(connection, self._presence, session.user_id, room.id, rows)
+            since = views[-1].seq if views else end
+            more = since < end
+            session.write(protocol.event("chat.history", {"room": room.id, "messages": views, "has_more": more}))
+            if not more:
+                return
+            await session.drained()
+
+    async def _chase(self, session: Session, room: LiveRoom, since: int) -> None:
+        """Write what the session has not seen until it has seen what everybody has; then attach it."""
+        while not session.closing:
+            if since > room.seq:
+                await self._feed.catch_up(room)
+                if since > room.seq:  # a position from another life of this room
+                    session.write(protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
+                    since = room.seq
+            if since == room.seq:
+                self._hub.attach(session, room)
+                return
+            try:
+                async with self._database.connection() as connection:
+                    rows = await message_store.select_messages_after(connection, room.id, since, PAGE)
+            except Exception as error:
+                if not postgres.is_away(error):
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            fresh: Sequence[Any] = [row for row in rows if row.seq <= room.seq]
+            messages = [live_message_of_row(row) for row in fresh]
+            own = session.user_id
+            session.write(b"".join(m.sent() if m.sender_id == own else m.received() for m in messages))
+            since = fresh[-1].seq if fresh else room.seq
+            await session.drained()

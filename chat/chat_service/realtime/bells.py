@@ -1,0 +1,117 @@
+"""What goes over Redis and is not a message: notices to a room, to a user, of ended sessions. And who hears which bell.
+
+A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq, a notice
+with `!` and the pod that rang, which has delivered it already.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from contracts import keys
+
+from . import protocol
+from .broker import Broker, BrokerAway
+from .feed import Feed
+from .hub import Hub
+from .wire import text_frame
+
+logger = logging.getLogger(__name__)
+
+
+class Membership(msgspec.Struct, omit_defaults=True):
+    """Rung on a user's channel when he has been added to a room, or removed."""
+
+    pod: str
+    room: UUID
+    added: bool
+    since: int = 0
+
+
+class Bells:
+    """Rings and hears.
+
+    Arguments:
+        pod: this pod's name, to know its own bells.
+        hub: who is here.
+        feed: hears messages.
+    """
+
+    def __init__(self, pod: str, hub: Hub, feed: Feed) -> None:
+        self._pod = pod.encode()
+        self._hub = hub
+        self._feed = feed
+        self._broker: Broker | None = None
+        self._room_prefix = keys.ROOM_PREFIX.encode()
+        self._user_prefix = keys.USER_PREFIX.encode()
+        self._revocations = keys.REVOCATIONS_CHANNEL.encode()
+        self.on_membership: Callable[[UUID, Membership], None] = lambda user, change: None
+        self.on_revoked: Callable[[UUID], None] = lambda session: None
+
+    def use(self, broker: Broker) -> None:
+        """The broker; it needs `hear`, so it comes second."""
+        self._broker = broker
+
+    async def start(self) -> None:
+        """Hear of ended sessions, now or when Redis is there."""
+        if self._broker is not None:
+            try:
+                await self._broker.subscribe([self._revocations])
+            except BrokerAway:
+                logger.warning("ended sessions are heard of when Redis is back")
+
+    async def stop(self) -> None:
+        """Nothing to release."""
+
+    def hear(self, channel: bytes, payload: bytes) -> None:
+        """A bell; see Broker."""
+        if channel.startswith(self._room_prefix):
+            if payload[:1] == b"!":
+                self._hear_notice(channel, payload)
+            else:
+                self._feed.on_bell(channel, payload)
+            return
+        try:
+            if channel.startswith(self._user_prefix):
+                change = msgspec.json.decode(payload, type=Membership)
+                if change.pod.encode() != self._pod:
+                    self.on_membership(UUID(channel[len(self._user_prefix) :].decode()), change)
+            elif channel == self._revocations:
+                self.on_revoked(UUID(payload.decode()))
+        except (ValueError, msgspec.DecodeError):
+            logger.warning("a bell could not be read", extra={"channel": channel.decode("latin1")})
+
+    def _hear_notice(self, channel: bytes, payload: bytes) -> None:
+        head, _, body = payload.partition(b"\n")
+        pod, _, without = head[1:].partition(b" ")
+        room = self._hub.channels.get(channel)
+        if room is not None and pod != self._pod:
+            self._hub.frame(room, text_frame(body), without=UUID(without.decode()) if without else None)
+
+    def to_room(self, room_id: UUID, data: tuple[str, dict[str, Any]], *, without: UUID | None = None) -> None:
+        """Hand an event to everybody in a room, on all pods, except one user."""
+        body = protocol.event_json(*data)
+        room = self._hub.rooms.get(room_id)
+        if room is not None:
+            self._hub.frame(room, text_frame(body), without=without)
+        if self._broker is not None:
+            who = b"" if without is None else str(without).encode()
+            self._broker.publish(keys.room_channel(room_id).encode(), b"!%b %b\n%b" % (self._pod, who, body))
+
+    def read(self, room_id: UUID, user_id: UUID, seq: int) -> None:
+        """Tell a room how far somebody has read it: the others, and his own devices."""
+        self.to_room(room_id, ("chat.read", {"room": room_id, "user": user_id, "seq": seq}))
+
+    def membership(self, users: Iterable[UUID], room_id: UUID, *, added: bool, since: int = 0) -> None:
+        """Tell users, on all pods, that they are in a room or no longer."""
+        change = Membership(self._pod.decode(), room_id, added, since)
+        payload = msgspec.json.encode(change)
+        loop = asyncio.get_running_loop()
+        for user_id in users:
+            loop.call_soon(self.on_membership, user_id, change)
+            if self._broker is not None:
+                self._broker.publish(keys.user_channel(user_id).encode(), payload)

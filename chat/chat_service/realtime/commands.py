@@ -1,0 +1,201 @@
+"""What a session asks for, carried out."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+from chassis import postgres
+from chassis.ids import uuid7
+from chassis.postgres import Postgres
+from chassis.problems import Problem
+from chassis.revocations import Guard
+from chassis.times import rfc3339
+
+from .. import policy
+from ..store import rooms as room_store
+from . import protocol
+from .arrivals import Arrivals
+from .bells import Bells
+from .hub import Hub
+from .keeper import Keeper
+from .ledger import UNAVAILABLE, Entry, Ledger, Outcome
+from .session import Limits, Session
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING_COMMANDS = 50  # of one session, that wait for Postgres or auth
+
+DETAILS = {
+    "not_a_member": "you are not in this room",
+    "too_long": f"a message has at most {policy.MAX_CONTENT_CHARACTERS} characters",
+    "client_id_reused": "this client_id was used for another message",
+    "unavailable": "the message could not be stored now; send it again with the same client_id",
+    "bad_frame": "the message could not be stored",
+}
+RETRY_AFTER_SECONDS = 1.0
+
+
+class Commands:
+    """Carries out commands; the sessions' handler."""
+
+    def __init__(
+        self,
+        database: Postgres,
+        hub: Hub,
+        ledger: Ledger,
+        arrivals: Arrivals,
+        bells: Bells,
+        guard: Guard,
+        keeper: Keeper,
+        limits: Limits,
+    ) -> None:
+        self.limits = limits
+        self._database = database
+        self._hub = hub
+        self._ledger = ledger
+        self._arrivals = arrivals
+        self._bells = bells
+        self._guard = guard
+        self._keeper = keeper
+
+    def closed(self, session: Session) -> None:
+        """See session.Handler."""
+        self._keeper.remove(session)
+        self._arrivals.leave(session)
+
+    def command(self, session: Session, command: protocol.Command) -> None:
+        """See session.Handler."""
+        if isinstance(command, protocol.Send):
+            self._send(session, command.data)
+        elif isinstance(command, protocol.Ping):
+            session.good_frame()
+            session.write(protocol.PONG)
+        elif isinstance(command, (protocol.TypingStart, protocol.TypingStop)):
+            self._typing(session, command)
+        elif isinstance(command, protocol.Read):
+            self._wait(session, self._read(session, command.data))
+        elif isinstance(command, protocol.Join):
+            self._wait(session, self._join(session, command.data))
+        elif isinstance(command, protocol.Refresh):
+            self._wait(session, self._refresh(session, command.data))
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    def _send(self, session: Session, data: protocol.SendData) -> None:
+        mistake = policy.content_mistake(data.content)
+        client_id = data.client_id
+        if client_id is not None and not policy.is_client_id(client_id):
+            session.bad_frame(f"client_id has 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters", None)
+        elif mistake == "too_long":
+            session.write(protocol.error("too_long", DETAILS["too_long"], client_id=client_id))
+        elif mistake is not None:
+            session.bad_frame("content is empty" if mistake == "empty" else "U+0000 is not allowed", client_id)
+        else:
+            session.good_frame()
+            if data.room in session.rooms:
+                self._submit(session, data)
+            else:  # a stranger; or a member whom no bell has told, so the truth is asked
+                self._wait(session, self._send_from_outside(session, data))
+
+    def _submit(self, session: Session, data: protocol.SendData) -> None:
+        message_id = uuid7()
+
+        def done(entry: Entry, outcome: Outcome) -> None:
+            self._sent(session, data.client_id, entry, outcome)
+
+        client_id = data.client_id or str(message_id)
+        entry = Entry(message_id, data.room, session.user_id, client_id, data.content, session.author, done)
+        if not self._ledger.submit(entry):
+            done(entry, UNAVAILABLE)
+
+    @staticmethod
+    def _sent(session: Session, client_id: str | None, entry: Entry, outcome: Outcome) -> None:
+        if outcome.code in ("stored", "duplicate") and outcome.id is not None:
+            duplicate = outcome.code == "duplicate"
+            session.write(
+                protocol.ack(client_id, outcome.id, entry.room_id, outcome.seq, outcome.created_at, duplicate)
+            )
+        else:
+            retry_after = RETRY_AFTER_SECONDS if outcome.code == "unavailable" else None
+            detail = DETAILS.get(outcome.code, outcome.code)
+            session.write(protocol.error(outcome.code, detail, client_id=client_id, retry_after=retry_after))
+
+    async def _send_from_outside(self, session: Session, data: protocol.SendData) -> None:
+        async with self._database.connection() as connection:
+            row = await room_store.select_room(connection, session.user_id, data.room)
+        if row is None:
+            session.write(protocol.error("not_a_member", DETAILS["not_a_member"], client_id=data.client_id))
+        else:
+            self._submit(session, data)
+
+    # --- the others ---------------------------------------------------------------------------------------------------
+
+    def _typing(self, session: Session, command: protocol.TypingStart | protocol.TypingStop) -> None:
+        room_id = command.data.room
+        if room_id not in session.rooms:
+            self._not_a_member(session)
+            return
+        session.good_frame()
+        kind = "friend.typing.start" if isinstance(command, protocol.TypingStart) else "friend.typing.stop"
+        self._bells.to_room(room_id, (kind, {"room": room_id, "user": session.user_id}), without=session.user_id)
+
+    async def _read(self, session: Session, data: protocol.ReadData) -> None:
+        if data.seq is not None and not 0 <= data.seq <= protocol.MAX_SEQ:
+            session.bad_frame("seq is not a sequence number", None)
+            return
+        async with self._database.connection() as connection:
+            marked = await room_store.update_read_seq(connection, data.room, session.user_id, data.seq)
+        if marked is None:
+            self._not_a_member(session)
+            return
+        session.good_frame()
+        seq, moved = marked
+        if moved:
+            self._bells.read(data.room, session.user_id, seq)
+
+    async def _join(self, session: Session, data: protocol.JoinData) -> None:
+        if data.since is not None and not 0 <= data.since <= protocol.MAX_SEQ:
+            session.bad_frame("since is not a sequence number", None)
+        elif await self._arrivals.join(session, data.room, data.since):
+            session.good_frame()
+        else:
+            self._not_a_member(session)
+
+    async def _refresh(self, session: Session, data: protocol.RefreshData) -> None:
+        try:
+            claims = await self._guard(data.token)
+        except Problem as problem:
+            code = "unavailable" if problem.status == 503 else "token_invalid"
+            session.write(protocol.error(code, problem.detail))
+            return
+        if claims.user_id != session.user_id:
+            session.write(protocol.error("token_invalid", "this token is somebody else's"))
+            return
+        session.good_frame()
+        session.session_id = claims.session_id
+        session.expires_at = max(session.expires_at, claims.expires_at)
+        self._keeper.watch_expiry(session)
+        expires_at = rfc3339(datetime.fromtimestamp(session.expires_at, UTC))
+        session.write(protocol.event("auth.refreshed", {"expires_at": expires_at}))
+
+    def _not_a_member(self, session: Session) -> None:
+        session.write(protocol.error("not_a_member", DETAILS["not_a_member"]))
+
+    def _wait(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
+        """Do what has to wait in a task of the session; what cannot be done now is answered, and the socket stays."""
+        if session.tasks is not None and len(session.tasks) >= MAX_WAITING_COMMANDS:
+            work.close()
+            session.write(protocol.error("rate_limited", "too much at once", retry_after=RETRY_AFTER_SECONDS))
+            return
+        session.spawn(asyncio.get_running_loop().create_task(self._guarded(session, work)))
+
+    @staticmethod
+    async def _guarded(session: Session, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            if not postgres.is_away(error):
+                logger.exception("a command failed")
+            session.write(protocol.error("unavailable", "try again", retry_after=RETRY_AFTER_SECONDS))

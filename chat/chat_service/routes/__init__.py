@@ -1,0 +1,1 @@
+"""HTTP doors: parse, call, reply; nothing else."""

@@ -1,0 +1,156 @@
+"""The WebSocket door: everything that can be refused is refused before the upgrade; then the socket is handed over."""
+
+import hashlib
+from collections.abc import Mapping
+from uuid import UUID
+
+import msgspec
+from quart import Blueprint, Response, websocket
+from redis.asyncio import Redis
+
+from chassis.http import internal, public, reply, takes
+from chassis.ids import parse_uuid, uuid7
+from chassis.problems import Invalid, Problem, Unauthorized, Unavailable
+from chassis.redis import RedisAway, guarded
+from chassis.revocations import Guard
+from chassis.server import handover_of
+from chassis.tokens import Claims, bearer_token
+from contracts import keys
+
+from ..model import user_of
+from ..people import People
+from ..realtime.arrivals import Arrivals
+from ..realtime.keeper import Keeper
+from ..realtime.protocol import MAX_SEQ, encode_user
+from ..realtime.session import Handler, Session
+
+SUBPROTOCOL = "bearer"
+MAX_RESUMED_ROOMS = 200  # in a URL; more go into a frame
+GATEWAY_CONNECTION = "X-Parley-Connection"
+
+
+class DrainRequest(msgspec.Struct):
+    """A gateway goes away: these of its connections should be closed over that time."""
+
+    connections: list[str]
+    budget_seconds: float = 10
+
+
+def blueprint(
+    guard: Guard, redis: "Redis", people: People, arrivals: Arrivals, keeper: Keeper, handler: Handler, *, most: int
+) -> Blueprint:
+    """The WebSocket routes, and the drain of a gateway's connections.
+
+    Arguments:
+        most: sockets that this pod takes.
+    """
+    routes = Blueprint("socket", __name__)
+
+    async def connect() -> None:
+        if keeper.draining:
+            raise Unavailable("This server is going away.", retry_after=1)
+        if keeper.count() >= most:
+            raise Unavailable("This server is full.", retry_after=5)
+        claims, subprotocol = await _authenticate(guard, redis)
+        query = websocket.args
+        positions = parse_positions(query.get("resume", ""))
+        history_of = _room_id(query["room"]) if "room" in query else None
+        handover = handover_of(websocket.scope)
+        if handover is None:
+            raise Problem(426, "WebSocket over HTTP/1.1 is needed.", headers={"Upgrade": "websocket"})
+        me = await people.me(claims)
+        user = user_of(me, online=True)
+        opening = await arrivals.prepare(user)
+        try:
+            handover.pause()
+            await websocket.accept(subprotocol=subprotocol)
+            session = Session(
+                handler, claims, encode_user(user), uuid7(), websocket.headers.get(GATEWAY_CONNECTION, "")[:64] or None
+            )
+            handover.take(session)
+        except BaseException:
+            arrivals.abandon(opening)
+            raise
+        keeper.add(session)
+        arrivals.begin(session, opening, positions, history_of)
+
+    routes.websocket("/api/chat/ws/chat/")(public(connect))
+    routes.websocket("/ws", endpoint="connect_short")(public(connect))
+
+    @routes.post("/internal/sockets/drain")
+    @internal
+    @takes(DrainRequest)
+    async def drain(data: DrainRequest) -> Response:
+        """Move the sockets of a gateway that is going away."""
+        wanted = set(data.connections)
+        sessions = [session for session in keeper.sessions() if session.gateway_connection in wanted]
+        await keeper.move_away(sessions, min(data.budget_seconds, 60))
+        return reply({"closed": len(sessions)})
+
+    return routes
+
+
+async def _authenticate(guard: Guard, redis: "Redis") -> tuple[Claims, str | None]:
+    """The claims of the handshake's token, and the subprotocol to answer with.
+
+    Raises:
+        Unauthorized: there is no good one.
+        Unavailable: it cannot be known now.
+    """
+    query = websocket.args
+    offered = [part.strip() for part in websocket.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    subprotocol = SUBPROTOCOL if offered[0] == SUBPROTOCOL else None
+    if "ticket" in query:
+        token = await _redeem(redis, query["ticket"])
+    elif "token" in query:
+        token = query["token"]
+    elif "Authorization" in websocket.headers:
+        token = bearer_token(websocket.headers.getlist("Authorization"))
+    elif subprotocol is not None and len(offered) == 2:
+        token = offered[1]
+    else:
+        raise Unauthorized()
+    return await guard(token), subprotocol
+
+
+async def _redeem(redis: "Redis", ticket: str) -> str:
+    """The access token a ticket stands for; it is gone afterwards."""
+    digest = hashlib.sha256(ticket.encode()).hexdigest()
+    try:
+        async with guarded():
+            token = await redis.getdel(keys.ws_ticket(digest))
+    except RedisAway:
+        raise Unavailable("Tickets cannot be checked right now; use a token.") from None
+    if token is None:
+        raise Unauthorized("The ticket is unknown, used, or too old.", code="ticket_invalid")
+    return token.decode() if isinstance(token, bytes) else str(token)
+
+
+def parse_positions(text: str) -> Mapping[UUID, int]:
+    """`ROOM:SEQ[:REV],…` as positions.
+
+    Raises:
+        Invalid: it has another form.
+    """
+    positions: dict[UUID, int] = {}
+    parts = text.split(",") if text else []
+    if len(parts) > MAX_RESUMED_ROOMS:
+        raise Invalid(("resume", f"at most {MAX_RESUMED_ROOMS} rooms fit into a URL"))
+    for part in parts:
+        room, *numbers = part.split(":")
+        room_id = parse_uuid(room)
+        if room_id is None or not 1 <= len(numbers) <= 2 or not all(_is_seq(number) for number in numbers):
+            raise Invalid(("resume", "must be ROOM:SEQ or ROOM:SEQ:REV, separated by commas"))
+        positions[room_id] = int(numbers[0])
+    return positions
+
+
+def _is_seq(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= MAX_SEQ
+
+
+def _room_id(text: str) -> UUID:
+    room_id = parse_uuid(text)
+    if room_id is None:
+        raise Invalid(("room", "must be the id of a room"))
+    return room_id
