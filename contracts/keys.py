@@ -6,11 +6,6 @@ REVOCATIONS_SENTINEL = "parley:revocations:complete"  # present while Redis know
 REVOCATIONS_CHANNEL = "parley:revocations"  # pub/sub: the id of a session that has just ended
 
 
-def revocations_reload(nonce: str) -> str:
-    """Present while an auth process writes all ended sessions again; gone if Redis is flushed meanwhile."""
-    return f"parley:revocations:reload:{nonce}"
-
-
 ROOM_PREFIX = "parley:room:"
 USER_PREFIX = "parley:user:"
 
@@ -18,6 +13,11 @@ USER_PREFIX = "parley:user:"
 def revoked_session(session_id: UUID) -> str:
     """Present while access tokens of an ended session may still be alive."""
     return f"parley:revoked:{session_id}"
+
+
+def revocations_reload(nonce: str) -> str:
+    """Present while an auth process writes all ended sessions again; gone if Redis is flushed meanwhile."""
+    return f"parley:revocations:reload:{nonce}"
 
 
 def ws_ticket(digest: str) -> str:

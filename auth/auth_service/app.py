@@ -1,0 +1,106 @@
+"""The wiring of the auth service, and nothing else."""
+
+from pathlib import Path
+from typing import cast
+
+from chassis import redis
+from chassis.app import check_access_marks
+from chassis.app import create_app as create_quart
+from chassis.asgi import App
+from chassis.lifecycle import Lifecycle
+from chassis.migrations import Migrations
+from chassis.postgres import Postgres
+from chassis.revocations import Guard, Revocations
+from chassis.service import Service
+from chassis.tokens import TokenVerifier
+from contracts import keys
+from contracts.internal import TOKEN_AUDIENCE, TOKEN_ISSUER
+
+from .accounts import Accounts
+from .addresses import parse_networks
+from .devices import Devices
+from .directory import Directory
+from .hashing import Hasher
+from .housekeeping import Housekeeping
+from .keyring import KeyRing
+from .redis_client import RedisClient
+from .revocations import Revoker
+from .routes import accounts as account_routes
+from .routes import devices as device_routes
+from .routes import internal as internal_routes
+from .routes import sessions as session_routes
+from .routes import tokens as token_routes
+from .routes import users as user_routes
+from .routes.caller import caller
+from .sessions import Sessions
+from .settings import Settings
+from .throttle import Throttle
+from .tickets import Tickets
+from .tokens import TokenIssuer
+
+
+def create_app(settings: Settings) -> Service:
+    """The auth service; nothing is opened before its lifecycle starts.
+
+    Raises:
+        Fatal: a setting cannot be used.
+    """
+    trusted = parse_networks(settings.trusted_proxies)
+    lifecycle = Lifecycle(stop_seconds=settings.stop_seconds)
+    key_ring = KeyRing(Path(settings.signing_keys_file))
+    postgres = Postgres(settings.database_url, Migrations("auth_service"), size=settings.postgres_pool_size)
+    client = redis.connect(settings.redis_url)
+    hasher = Hasher(
+        memory_kib=settings.argon2_memory_kib,
+        time_cost=settings.argon2_time_cost,
+        parallelism=settings.argon2_parallelism,
+        threads=settings.hashing_threads,
+        queue=settings.hashing_queue,
+    )
+    revoker = Revoker(postgres, client, access_seconds=settings.access_token_seconds)
+    lifecycle.add("signing keys", key_ring)
+    lifecycle.add("redis", RedisClient(client))
+    lifecycle.add("postgres", postgres)
+    lifecycle.add("hasher", hasher)
+    lifecycle.add("revoker", revoker)
+    lifecycle.add("housekeeping", Housekeeping(postgres))
+
+    issuer = TokenIssuer(
+        key_ring, issuer=TOKEN_ISSUER, audience=TOKEN_AUDIENCE, lifetime_seconds=settings.access_token_seconds
+    )
+    sessions = Sessions(
+        postgres,
+        issuer,
+        revoker,
+        refresh_seconds=settings.refresh_token_seconds,
+        grace_seconds=settings.refresh_grace_seconds,
+    )
+    throttle = Throttle(
+        client,
+        limit=settings.login_failures,
+        window_seconds=settings.login_failures_seconds,
+        enabled=settings.rate_limits == "on",
+    )
+    accounts = Accounts(postgres, hasher, throttle, sessions, revoker)
+    directory = Directory(postgres)
+    revocations = Revocations(
+        client,
+        key=keys.revoked_session,
+        sentinel=keys.REVOCATIONS_SENTINEL,
+        ask=sessions.is_alive,
+        cache_seconds=0,  # the truth is next door: a logout is in force at once, with or without Redis
+    )
+    guard = Guard(TokenVerifier(key_ring, issuer=TOKEN_ISSUER, audience=TOKEN_AUDIENCE), revocations)
+
+    app = create_quart("auth_service", title="Parley auth", max_body_bytes=settings.max_body_bytes, verify=guard)
+    describe = caller(trusted)
+    app.register_blueprint(account_routes.blueprint(accounts, describe))
+    app.register_blueprint(session_routes.blueprint(sessions, describe))
+    app.register_blueprint(
+        token_routes.blueprint(sessions, Tickets(client, lifetime_seconds=settings.ticket_seconds), key_ring, describe)
+    )
+    app.register_blueprint(device_routes.blueprint(Devices(postgres), describe))
+    app.register_blueprint(user_routes.blueprint(directory))
+    app.register_blueprint(internal_routes.blueprint(directory, sessions))
+    check_access_marks(app)
+    return Service(cast("App", app), lifecycle)

@@ -1,0 +1,22 @@
+"""The audit log: one structured line per security event. Never a password, a token or what somebody typed."""
+
+import logging
+from uuid import UUID
+
+logger = logging.getLogger("audit")
+
+
+def record(
+    event: str, *, user_id: UUID | None = None, session_id: UUID | None = None, address: str = "", detail: str = ""
+) -> None:
+    """Write one line.
+
+    Arguments:
+        event: a stable word, such as `login_failed`.
+        user_id: whose account, when that is known.
+        session_id: which session.
+        address: where the request came from.
+        detail: a stable word more.
+    """
+    extra = {"event": event, "user_id": user_id, "session_id": session_id, "address": address, "detail": detail}
+    logger.info(event, extra={name: value for name, value in extra.items() if value})

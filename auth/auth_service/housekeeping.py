@@ -1,0 +1,64 @@
+"""Removing what has expired, now and then and a little at a time."""
+
+import asyncio
+import contextlib
+import logging
+import random
+
+from chassis.postgres import Postgres, is_away
+
+from . import events
+from .store import devices as store_devices
+from .store import refresh_tokens as store_refresh_tokens
+from .store import sessions as store_sessions
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 3600.0
+BATCH = 500
+
+
+class Housekeeping:
+    """Deletes expired refresh tokens and, a day after, their sessions, as a component."""
+
+    def __init__(self, postgres: Postgres, *, interval_seconds: float = INTERVAL_SECONDS) -> None:
+        self._postgres = postgres
+        self._interval_seconds = interval_seconds
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin, at a random time, so that the processes of a deployment do not all do it at once."""
+        self._task = asyncio.create_task(self._run(), name="housekeeping")
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def tidy(self) -> None:
+        """One round."""
+        while True:
+            async with self._postgres.connection() as connection:
+                if await store_refresh_tokens.delete_expired_refresh_tokens(connection, BATCH) < BATCH:
+                    break
+        while True:
+            async with self._postgres.transaction() as connection:
+                expired = await store_sessions.lock_expired(connection, BATCH)
+                removed = await store_devices.delete_devices_of_sessions(connection, expired)
+                await events.devices_removed(connection, removed)
+                await store_sessions.delete_sessions(connection, expired)
+            if len(expired) < BATCH:
+                break
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_seconds * random.uniform(0.1, 1))  # noqa: S311
+            try:
+                await self.tidy()
+            except Exception as error:
+                if is_away(error):
+                    logger.warning("housekeeping put off", extra={"error": repr(error)})
+                else:
+                    logger.exception("housekeeping failed")

@@ -1,0 +1,91 @@
+"""`/auth/register`, `/auth/login`, `/auth/me`, `/auth/password`."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from quart import Blueprint, Response
+
+from chassis.http import bearer, claims, gives, no_content, public, reply, takes
+from chassis.times import rfc3339
+
+from ..accounts import Accounts
+from ..model import MAX_EMAIL, Grant, NewPassword, Password, Registration
+from .caller import Caller
+
+
+class LoginBody(msgspec.Struct, frozen=True):
+    """The username may be the e-mail address."""
+
+    username: Annotated[str, msgspec.Meta(max_length=MAX_EMAIL)]
+    password: Password
+
+
+class PasswordBody(msgspec.Struct, frozen=True):
+    """Both passwords."""
+
+    current_password: Password
+    new_password: NewPassword
+
+
+class Me(msgspec.Struct, frozen=True):
+    """What a user may know of his own account."""
+
+    user_id: UUID
+    username: str
+    display_name: str
+    email: str | None
+    email_verified: bool
+    created_at: str | None
+    session_id: UUID
+
+
+def blueprint(accounts: Accounts, caller: Caller) -> Blueprint:
+    """The routes of accounts."""
+    routes = Blueprint("accounts", __name__)
+
+    @routes.post("/auth/register")
+    @routes.post("/register")
+    @public
+    @takes(Registration)
+    @gives(Grant, 201)
+    async def register(data: Registration) -> Response:
+        """Make an account and log in."""
+        return reply(await accounts.register(data, caller()), 201)
+
+    @routes.post("/auth/login")
+    @routes.post("/login")
+    @public
+    @takes(LoginBody)
+    @gives(Grant)
+    async def login(data: LoginBody) -> Response:
+        """Log in with username or e-mail address and password."""
+        return reply(await accounts.log_in(data.username, data.password, caller()))
+
+    @routes.get("/auth/me")
+    @bearer
+    @gives(Me)
+    async def me() -> Response:
+        """Who am I?"""
+        account = await accounts.of(claims().user_id)
+        return reply(
+            Me(
+                account.id,
+                account.username,
+                account.display_name,
+                account.email,
+                account.email_verified,
+                rfc3339(account.created_at),
+                claims().session_id,
+            )
+        )
+
+    @routes.post("/auth/password")
+    @bearer
+    @takes(PasswordBody)
+    async def password(data: PasswordBody) -> Response:
+        """Change the password; every other session ends."""
+        await accounts.change_password(claims(), data.current_password, data.new_password, caller())
+        return no_content()
+
+    return routes

@@ -1,0 +1,57 @@
+"""What other services ask; the gateway does not route here."""
+
+from uuid import UUID
+
+from quart import Blueprint, Response, request
+from quart_schema import hide
+
+from chassis.http import internal, reply
+from chassis.ids import parse_uuid
+from chassis.problems import Invalid
+from chassis.times import rfc3339
+from contracts.internal import MAX_USERS_PER_LOOKUP, SESSION_PATH, USERS_PATH, SessionRecord, UserRecord, UserRecords
+
+from ..directory import Directory
+from ..model import Account
+from ..sessions import Sessions
+
+
+def blueprint(directory: Directory, sessions: Sessions) -> Blueprint:
+    """The internal routes."""
+    routes = Blueprint("internal", __name__)
+
+    @routes.get(USERS_PATH)
+    @hide
+    @internal
+    async def users() -> Response:
+        """`?id=…&id=…` or `?username=…`: the accounts that exist among those."""
+        if (username := request.args.get("username")) is not None:
+            account = await directory.find(username)
+            found = [account] if account is not None else []
+        else:
+            found = await directory.look_up(_ids(request.args.getlist("id")))
+        return reply(UserRecords([_record(account) for account in found]))
+
+    @routes.get(f"{SESSION_PATH}/<uuid:session_id>")
+    @hide
+    @internal
+    async def session(session_id: UUID) -> Response:
+        """Whether a session is alive, from the truth."""
+        return reply(SessionRecord(await sessions.is_alive(session_id)))
+
+    return routes
+
+
+def _ids(texts: list[str]) -> list[UUID]:
+    if not 0 < len(texts) <= MAX_USERS_PER_LOOKUP:
+        raise Invalid(("id", f"1-{MAX_USERS_PER_LOOKUP} of them, or a username"))
+    ids = []
+    for text in texts:
+        if (value := parse_uuid(text)) is None:
+            raise Invalid(("id", "is not a UUID"))
+        ids.append(value)
+    return ids
+
+
+def _record(account: Account) -> UserRecord:
+    return UserRecord(account.id, account.username, account.display_name, rfc3339(account.created_at) or "")

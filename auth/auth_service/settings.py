@@ -1,0 +1,44 @@
+"""What the auth service needs to know; each field is the environment variable of its name in upper case."""
+
+from typing import Annotated
+
+import msgspec
+
+from chassis.settings import OnOff, Positive, Seconds, ServiceSettings, Url
+
+# Only the gateway reaches this service, from the cluster's own networks.
+PRIVATE_NETWORKS = (
+    "127.0.0.0/8",
+    "::1/128",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "fc00::/7",
+)
+
+
+class Settings(ServiceSettings, frozen=True, kw_only=True):
+    """The defaults are those of the public contract and of the OWASP minimum for argon2id."""
+
+    database_url: Url
+    redis_url: Url
+    signing_keys_file: str
+
+    postgres_pool_size: Positive = 10
+    trusted_proxies: tuple[str, ...] = PRIVATE_NETWORKS  # whose X-Forwarded-For is believed, as CIDR
+
+    access_token_seconds: Positive = 15 * 60
+    refresh_token_seconds: Positive = 30 * 24 * 3600
+    refresh_grace_seconds: Seconds = 30  # in which a used refresh token is a lost reply, not a theft
+    ticket_seconds: Positive = 30
+
+    argon2_memory_kib: Annotated[int, msgspec.Meta(ge=8)] = 19 * 1024
+    argon2_time_cost: Positive = 2
+    argon2_parallelism: Positive = 1
+    hashing_threads: Positive = 2
+    hashing_queue: Annotated[int, msgspec.Meta(ge=0)] = 32  # hashes that may wait for a thread; beyond it 503
+
+    rate_limits: OnOff = "on"
+    login_failures: Positive = 10  # per account within the window, then 429
+    login_failures_seconds: Positive = 15 * 60

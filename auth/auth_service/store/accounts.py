@@ -1,0 +1,127 @@
+"""Accounts in Postgres."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from chassis.postgres import Connection
+
+from ..model import Account
+
+USERNAME_TAKEN = "users_username_key"  # the unique indexes, as Postgres names them in its refusal
+EMAIL_TAKEN = "users_email_key"
+
+_COLUMNS = """id, username, email, email_verified_at IS NOT NULL AS email_verified, display_name, password_hash,
+              credentials_version, created_at"""
+
+
+async def insert_account(
+    connection: Connection, user_id: UUID, username: str, email: str | None, display_name: str, password_hash: str
+) -> Account:
+    """Store a new account.
+
+    Raises:
+        asyncpg.UniqueViolationError: the username or the address is taken; `constraint_name` tells which.
+    """
+    row = await connection.fetchrow(
+        f"""
+        INSERT INTO users (id, username, email, display_name, password_hash)
+             VALUES ($1, $2, $3, $4, $5)
+          RETURNING {_COLUMNS}
+        """,  # noqa: S608
+        user_id,
+        username,
+        email,
+        display_name,
+        password_hash,
+    )
+    return _account(row)
+
+
+async def select_taken(connection: Connection, username: str, email: str | None) -> tuple[bool, bool]:
+    """Whether a folded username and a folded address are taken."""
+    row = await connection.fetchrow(
+        """
+        SELECT EXISTS (SELECT 1 FROM users WHERE lower(username) = $1),
+               EXISTS (SELECT 1 FROM users WHERE lower(email) = $2)
+        """,
+        username,
+        email,
+    )
+    return (row[0], row[1]) if row is not None else (False, False)
+
+
+async def select_account_by_username(connection: Connection, username: str) -> Account | None:
+    """The account of a folded username."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE lower(username) = $1", username)  # noqa: S608
+    return _account(row) if row is not None else None
+
+
+async def select_account_by_email(connection: Connection, email: str) -> Account | None:
+    """The account of a folded e-mail address."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE lower(email) = $1", email)  # noqa: S608
+    return _account(row) if row is not None else None
+
+
+async def select_account(connection: Connection, user_id: UUID) -> Account | None:
+    """The account of that id."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1", user_id)  # noqa: S608
+    return _account(row) if row is not None else None
+
+
+async def select_accounts(connection: Connection, user_ids: Sequence[UUID]) -> list[Account]:
+    """Those of the ids that exist, in no order."""
+    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM users WHERE id = ANY($1)", list(user_ids))  # noqa: S608
+    return [_account(row) for row in rows]
+
+
+async def select_accounts_after(connection: Connection, username: str, limit: int) -> list[Account]:
+    """The `limit` accounts that follow a folded username, in the order of their folded usernames."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM users WHERE lower(username) > $1 ORDER BY lower(username) LIMIT $2",  # noqa: S608
+        username,
+        limit,
+    )
+    return [_account(row) for row in rows]
+
+
+async def lock_account(connection: Connection, user_id: UUID, credentials_version: int) -> bool:
+    """Hold the account as it was when its password was checked; False when it has been changed since or is gone.
+
+    Whoever changes the password then waits for this transaction, and sees the session that it makes.
+    """
+    found = await connection.fetchval(
+        "SELECT true FROM users WHERE id = $1 AND credentials_version = $2 FOR SHARE", user_id, credentials_version
+    )
+    return found is not None
+
+
+async def update_password(connection: Connection, user_id: UUID, credentials_version: int, password_hash: str) -> bool:
+    """Set a new password, if it is still the version that was checked."""
+    status = await connection.execute(
+        """
+        UPDATE users
+           SET password_hash = $3, credentials_version = credentials_version + 1, updated_at = now()
+         WHERE id = $1 AND credentials_version = $2
+        """,
+        user_id,
+        credentials_version,
+        password_hash,
+    )
+    return bool(status == "UPDATE 1")
+
+
+async def update_password_hash(
+    connection: Connection, user_id: UUID, credentials_version: int, password_hash: str
+) -> None:
+    """Store the same password, hashed with other parameters."""
+    await connection.execute(
+        "UPDATE users SET password_hash = $3 WHERE id = $1 AND credentials_version = $2",
+        user_id,
+        credentials_version,
+        password_hash,
+    )
+
+
+def _account(row: Any) -> Account:
+    return Account(**dict(row))

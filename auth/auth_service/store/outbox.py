@@ -1,0 +1,11 @@
+"""The outbox: events for others, stored in the transaction that made the fact."""
+
+from uuid import UUID
+
+from chassis.postgres import Connection
+from contracts.events import Event
+
+
+async def insert_event(connection: Connection, key: UUID, event: Event) -> None:
+    """Store an event; those of one key are sent in this order."""
+    await connection.execute("INSERT INTO outbox (key, type, payload) VALUES ($1, $2, $3)", key, event.type, event)

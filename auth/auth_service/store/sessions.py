@@ -1,0 +1,144 @@
+"""Sessions in Postgres."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from chassis.postgres import Connection
+
+from ..model import Client, Ended, Session
+
+_ALIVE = "ended_at IS NULL AND expires_at > now()"
+
+
+async def insert_session(
+    connection: Connection, session_id: UUID, user_id: UUID, client: Client, lifetime_seconds: float
+) -> None:
+    """Store a session that has just begun."""
+    await connection.execute(
+        """
+        INSERT INTO sessions (id, user_id, expires_at, user_agent, address)
+             VALUES ($1, $2, now() + make_interval(secs => $3), $4, $5)
+        """,
+        session_id,
+        user_id,
+        lifetime_seconds,
+        client.user_agent,
+        client.address,
+    )
+
+
+async def select_sessions(connection: Connection, user_id: UUID, limit: int) -> list[Session]:
+    """The sessions of a user that are alive, the newest first."""
+    rows = await connection.fetch(
+        f"""
+        SELECT id, user_agent, address, created_at, last_seen_at
+          FROM sessions
+         WHERE user_id = $1 AND {_ALIVE}
+         ORDER BY id DESC
+         LIMIT $2
+        """,  # noqa: S608
+        user_id,
+        limit,
+    )
+    return [Session(**dict(row)) for row in rows]
+
+
+async def select_session_alive(connection: Connection, session_id: UUID) -> bool:
+    """Whether access tokens of that session are to be accepted."""
+    found = await connection.fetchval("SELECT true FROM sessions WHERE id = $1 AND ended_at IS NULL", session_id)
+    return found is not None
+
+
+async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> bool:
+    """Keep a session of that user from ending before this transaction does; False when it has ended already."""
+    found = await connection.fetchval(
+        "SELECT true FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL FOR SHARE", session_id, user_id
+    )
+    return found is not None
+
+
+async def end_session(connection: Connection, user_id: UUID, session_id: UUID, reason: str) -> list[Ended]:
+    """End one session of that user; empty when he has no such session or it has ended already."""
+    rows = await connection.fetch(
+        """
+        UPDATE sessions
+           SET ended_at = clock_timestamp(), end_reason = $3
+         WHERE id = $2 AND user_id = $1 AND ended_at IS NULL
+     RETURNING id, ended_at
+        """,
+        user_id,
+        session_id,
+        reason,
+    )
+    return _ended(rows)
+
+
+async def end_sessions(connection: Connection, user_id: UUID, spared: UUID | None, reason: str) -> list[Ended]:
+    """End all sessions of that user but one, in the order of their ids, so that two who do it wait for each other."""
+    rows = await connection.fetch(
+        """
+        WITH open AS (
+            SELECT id
+              FROM sessions
+             WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
+             ORDER BY id
+               FOR UPDATE
+        )
+        UPDATE sessions
+           SET ended_at = clock_timestamp(), end_reason = $3
+          FROM open
+         WHERE sessions.id = open.id
+     RETURNING sessions.id, ended_at
+        """,
+        user_id,
+        spared,
+        reason,
+    )
+    return _ended(rows)
+
+
+async def select_ended(connection: Connection, within_seconds: float) -> list[Ended]:
+    """Every session that has ended lately."""
+    rows = await connection.fetch(
+        "SELECT id, ended_at FROM sessions WHERE ended_at > now() - make_interval(secs => $1)", within_seconds
+    )
+    return _ended(rows)
+
+
+async def select_unannounced(connection: Connection, within_seconds: float, limit: int) -> list[Ended]:
+    """Sessions that have ended lately and of which Redis may not know yet, the oldest first."""
+    rows = await connection.fetch(
+        """
+        SELECT id, ended_at
+          FROM sessions
+         WHERE ended_at > now() - make_interval(secs => $1) AND announced_at IS NULL
+         ORDER BY ended_at
+         LIMIT $2
+        """,
+        within_seconds,
+        limit,
+    )
+    return _ended(rows)
+
+
+async def mark_announced(connection: Connection, session_ids: Sequence[UUID]) -> None:
+    """Remember that Redis knows of the end of these."""
+    await connection.execute("UPDATE sessions SET announced_at = now() WHERE id = ANY($1)", list(session_ids))
+
+
+async def lock_expired(connection: Connection, limit: int) -> list[UUID]:
+    """Some sessions whose last refresh token has expired; those that another process is removing are passed over."""
+    rows = await connection.fetch(
+        "SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' LIMIT $1 FOR UPDATE SKIP LOCKED", limit
+    )
+    return [row["id"] for row in rows]
+
+
+async def delete_sessions(connection: Connection, session_ids: Sequence[UUID]) -> None:
+    """Forget sessions, with their refresh tokens."""
+    await connection.execute("DELETE FROM sessions WHERE id = ANY($1)", list(session_ids))
+
+
+def _ended(rows: Sequence[Any]) -> list[Ended]:
+    return [Ended(row["id"], row["ended_at"]) for row in rows]
