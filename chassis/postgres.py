@@ -86,7 +86,7 @@ class Postgres:
         Raises:
             Fatal: the credentials or the database are wrong, or the schema is older than this code.
         """
-        self._pool = asyncpg.create_pool(
+        self._pool = await asyncpg.create_pool(  # connects to nothing yet: min_size is 0
             self._url,
             min_size=0,
             max_size=self._size,

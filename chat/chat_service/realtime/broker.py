@@ -7,6 +7,7 @@ that bells may have been missed.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -61,11 +62,15 @@ class Broker:
         self._publisher: _Link | None = None
         self._outgoing: list[bytes] = []
         self._runner: asyncio.Task[None] | None = None
+        self._first_up = asyncio.Event()
         self.up = False
 
     async def start(self) -> None:
-        """Begin to connect; Redis need not be there."""
+        """Begin to connect, and give it a moment; Redis need not be there."""
         self._runner = asyncio.create_task(self._run())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._first_up.wait()
 
     async def stop(self) -> None:
         """Close both connections, after what was published is written."""
@@ -168,6 +173,7 @@ class Broker:
             pending = [self._confirmations[channel] for channel in channels if channel in self._confirmations]
             await asyncio.gather(*(asyncio.shield(future) for future in pending))
         self.up = True
+        self._first_up.set()
         broker_up.set(1)
         self._on_up()
 
