@@ -1,0 +1,75 @@
+# Parley. `make help` lists what there is to make; PYTHON= chooses the interpreter.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast lint format lock bench clean
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+# The first interpreter that is new enough, unless one is named.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install --require-hashes --no-deps -q
+# Nothing that appeared later than this is locked: a week lets a bad release be noticed.
+LOCK_DATE ?= 2026-11-14
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-annotate --no-header -q --exclude-newer $(LOCK_DATE)
+CODE := auth chassis chat contracts devstack gateway profile tests
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Start the whole platform here, at http://127.0.0.1:8000 (PORT=, DATA_DIR=)
+	@exec $(PY) -m devstack
+
+test: $(VENV)/.test ## Run all tests (ARGS= for pytest)
+	$(PY) -m pytest $(ARGS)
+
+test-fast: $(VENV)/.test ## Run the unit tests
+	$(PY) -m pytest tests/unit $(ARGS)
+
+lint: $(VENV)/.test ## Check style, types and the import rules
+	$(VENV)/bin/ruff check $(CODE)
+	$(VENV)/bin/ruff format --check $(CODE)
+	$(VENV)/bin/mypy $(CODE)
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.test ## Format the code
+	$(VENV)/bin/ruff check --fix $(CODE)
+	$(VENV)/bin/ruff format $(CODE)
+
+bench: $(VENV)/.test ## Measure CPU per delivery and per message (needs a C compiler)
+	$(PY) -m loadtests.bench
+
+lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
+	$(COMPILE) requirements/build.in -o requirements/build.txt
+	$(COMPILE) pyproject.toml --extra local --extra test --extra load -o requirements/load.txt
+	$(COMPILE) pyproject.toml --extra local --extra test -c requirements/load.txt -o requirements/test.txt
+	$(COMPILE) pyproject.toml --extra local -c requirements/load.txt -o requirements/run.txt
+	$(COMPILE) pyproject.toml -c requirements/load.txt -o requirements/image.txt
+
+clean: ## Remove the virtual environment and caches; the data of `make run` stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# --- the virtual environment -----------------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer; none was found. Name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Parley needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.build: $(VENV)/bin/python requirements/build.txt
+	@$(PIP) -r requirements/build.txt
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.build requirements/run.txt pyproject.toml
+	@echo "installing what Parley needs (once) ..."
+	@$(PIP) -r requirements/run.txt
+	@$(PY) -m pip --disable-pip-version-check --no-input install -q --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	@echo "installing what the tests need (once) ..."
+	@$(PIP) -r requirements/test.txt
+	@touch $@
