@@ -5,6 +5,8 @@ import os
 import signal
 from collections.abc import Mapping
 
+import msgspec
+
 from devstack.console import complain, say
 from devstack.errors import DevstackError, ProcessError
 from devstack.services import PARLEY, Platform
@@ -14,14 +16,20 @@ from devstack.stack import Stack
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main(environment: Mapping[str, str] = os.environ, platform: Platform = PARLEY) -> int:
+def main(environment: Mapping[str, str] = os.environ, platform: Platform = PARLEY, *, durable: bool = True) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP; a second one hurries.
+
+    Arguments:
+        environment: what the person set.
+        platform: what is started beside the engines.
+        durable: False for tests: a power cut may take everything, and no disk is waited for.
 
     Returns:
         the exit code: 0 after a stop that was asked for, 1 if the platform did not start.
     """
     try:
-        return asyncio.run(_run(load(environment), platform, environment))
+        settings = msgspec.structs.replace(load(environment), durable=durable)
+        return asyncio.run(_run(settings, platform, environment))
     except DevstackError as error:
         if isinstance(error, ProcessError) and error.tail:
             complain("\n".join(f"    {line}" for line in error.tail.splitlines()))

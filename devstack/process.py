@@ -124,19 +124,24 @@ class Process:
             await asyncio.sleep(POLL_SECONDS)
         return code
 
-    async def stop(self, hurry: asyncio.Event | None = None) -> None:
+    async def stop(self, hurry: asyncio.Event | None = None) -> bool:
         """End it: politely, then by force.
 
         Arguments:
             hurry: when set, politeness ends at once.
+
+        Returns:
+            whether politeness was enough.
         """
         self.signal(signal.SIGCONT)  # a stopped process hears nothing but SIGKILL
         self.signal(self.spec.stop_signal)
         deadline = time.monotonic() + self.spec.stop_seconds
         while self.exit_code() is None and time.monotonic() < deadline and not (hurry and hurry.is_set()):  # noqa: ASYNC110
             await asyncio.sleep(POLL_SECONDS)
-        if self.exit_code() is None:
-            self.signal(self.spec.hurry_signal)
-            if await self.wait(2.0) is None:
-                self.signal(signal.SIGKILL)
-                await self.wait()
+        if self.exit_code() is not None:
+            return True
+        self.signal(self.spec.hurry_signal)
+        if await self.wait(2.0) is None:
+            self.signal(signal.SIGKILL)
+            await self.wait()
+        return False

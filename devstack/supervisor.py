@@ -100,7 +100,7 @@ class Supervisor:
             DevstackError: if it does not start.
         """
         async with self._locks[name]:
-            await self._processes[name].stop(self.hurry)
+            await self._end(name)
             await self._run(self._units[name])
 
     async def until_ready(self, name: str, other_than: int | None = None) -> int:
@@ -133,4 +133,9 @@ class Supervisor:
         self._watchers = []
         for stage in sorted({unit.stage for unit in self._units.values()}, reverse=True):
             names = [name for name, unit in self._units.items() if unit.stage == stage and name in self._processes]
-            await asyncio.gather(*(self._processes[name].stop(self.hurry) for name in names))
+            await asyncio.gather(*(self._end(name) for name in names))
+
+    async def _end(self, name: str) -> None:
+        process = self._processes[name]
+        if not await process.stop(self.hurry) and not self.hurry.is_set():
+            self._say(f"{name} did not end within {process.spec.stop_seconds:.0f} s and was made to.")

@@ -1,8 +1,8 @@
 """`python -m devstack` with two services that are none, in place of the real ones.
 
-    python fake_platform.py [--missing WHEEL] [MANNER]
+    python fake_platform.py [--durable] [--missing WHEEL] [MANNER]
 
-MANNER is that of the inner service, see fake_service.py.
+Without --durable no disk is waited for. MANNER is that of the inner service, see fake_service.py.
 """
 
 import sys
@@ -46,9 +46,10 @@ def platform(manner: str) -> Platform:
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
+    arguments = [word for word in sys.argv[1:] if word != "--durable"]
     if "--missing" in arguments:
         at = arguments.index("--missing")
         sys.modules[arguments[at + 1]] = None  # type: ignore[assignment]  # as if it were not installed
         del arguments[at : at + 2]
-    sys.exit(main(platform=platform(arguments[0] if arguments else "well")))
+    manner = arguments[0] if arguments else "well"
+    sys.exit(main(platform=platform(manner), durable="--durable" in sys.argv))

@@ -53,7 +53,7 @@ def test_services_get_their_addresses_and_what_the_person_set_for_them(start: St
 
 
 def test_a_second_start_finds_the_data_of_the_first(start: Start) -> None:
-    running = start().ready()
+    running = start("--durable").ready()
     environment = running.inner()["environment"]
     query(environment["DATABASE_URL"], "CREATE TABLE kept AS SELECT 'still here' AS word")
     with redis.Redis.from_url(environment["REDIS_URL"]) as client:
@@ -61,7 +61,7 @@ def test_a_second_start_finds_the_data_of_the_first(start: Start) -> None:
     running.signal(signal.SIGTERM)
     assert running.end() == 0
 
-    running = start().ready()
+    running = start("--durable").ready()
     environment = running.inner()["environment"]
     assert query(environment["DATABASE_URL"], "SELECT word FROM kept") == "still here"
     with redis.Redis.from_url(environment["REDIS_URL"], decode_responses=True) as client:

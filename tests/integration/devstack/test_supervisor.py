@@ -115,7 +115,8 @@ async def test_who_is_never_ready_is_not_waited_for_for_ever(tmp_path: Path) -> 
 
 
 async def test_who_ignores_the_request_is_killed_with_all_in_his_session(tmp_path: Path) -> None:
-    supervisor = Supervisor()
+    said: list[str] = []
+    supervisor = Supervisor(said.append)
     script = "trap '' TERM; sleep 60 & echo $! > child; touch deaf.ready; while :; do sleep 0.02; done"
     await supervisor.start(shell(tmp_path, "deaf", script, stop_seconds=0.2))
     child = int((tmp_path / "child").read_text())
@@ -123,6 +124,7 @@ async def test_who_ignores_the_request_is_killed_with_all_in_his_session(tmp_pat
     while born(child):
         await asyncio.sleep(0.01)
     assert supervisor.pids == {}
+    assert said[-1] == "deaf did not end within 0 s and was made to."
 
 
 async def test_a_stopped_process_ends_politely_all_the_same(tmp_path: Path) -> None:
