@@ -50,11 +50,19 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def _nobody() -> tuple[int, int]:
+    """A user other than root who has a name, which initdb wants of whoever runs it."""
+    entries = pwd.getpwall()
+    named = [entry for entry in entries if entry.pw_name == "nobody"] or [entry for entry in entries if entry.pw_uid]
+    return (named[0].pw_uid, named[0].pw_gid) if named else (65534, 65534)
+
+
+def has_name(uid: int) -> bool:
+    """Whether a user is in the list of users."""
     try:
-        entry = pwd.getpwnam("nobody")
+        pwd.getpwuid(uid)
     except KeyError:
-        return 65534, 65534
-    return entry.pw_uid, entry.pw_gid
+        return False
+    return True
 
 
 def works(identity: Identity, folder: Path, program: Path) -> bool:
@@ -80,9 +88,13 @@ def choose(folder: Path, program: Path) -> Identity:
     Raises:
         DevstackError: if we are root and cannot be anybody else.
     """
-    if os.geteuid() != 0:
-        return Identity()
     uid, gid = _nobody()
+    if os.geteuid() != 0:
+        if sys.platform == "linux" and not has_name(os.geteuid()):  # `docker run --user 1234`
+            named = Identity(f"userns:{uid}:{gid}")
+            if works(named, folder, program):
+                return named
+        return Identity()
     candidates = [Identity(f"plain:{uid}:{gid}", uid, gid)]
     if sys.platform == "linux":
         candidates.append(Identity(f"ambient:{uid}:{gid}", uid, gid))

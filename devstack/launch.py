@@ -12,8 +12,9 @@ IDENTITY is how PostgreSQL, which refuses to be root, is run when we are:
   enter (`mktemp -d`, /root). CAP_DAC_OVERRIDE is kept as an ambient capability, so that it outlives exec, in initdb's
   children too; SECBIT_NO_SETUID_FIXUP, because without it access(2), which PostgreSQL asks about its own files, ignores
   the capabilities of a real user other than root. Default containers (Docker, Podman, containerd) allow all of this.
-- `userns:UID:GID`: in a user namespace where root is called UID: PostgreSQL sees an ordinary user, files see root.
-  For sandboxes that know no ambient capabilities (gVisor) but let root make namespaces.
+- `userns:UID:GID`: in a user namespace where we are called UID: PostgreSQL sees that user, files see us. For sandboxes
+  that know no ambient capabilities (gVisor) but let root make namespaces; and for a user without a name, as initdb
+  insists on one.
 
 With `--probe DIRECTORY PROGRAM` nothing is started; the exit code says whether DIRECTORY and PROGRAM could be used.
 """
@@ -60,7 +61,7 @@ def become_with_passage(uid: int, gid: int) -> None:
     check(LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0))
 
 
-def rename_root(uid: int, gid: int) -> None:
+def rename(uid: int, gid: int) -> None:
     """Be in a user namespace that knows one user, ourselves, by another number."""
     own_uid, own_gid = os.geteuid(), os.getegid()
     check(LIBC.unshare(CLONE_NEWUSER))
@@ -75,7 +76,7 @@ def main(arguments: list[str]) -> int:
     how, *ids = identity.split(":")
     try:
         if how != "same":
-            change = {"plain": become, "ambient": become_with_passage, "userns": rename_root}[how]
+            change = {"plain": become, "ambient": become_with_passage, "userns": rename}[how]
             change(int(ids[0]), int(ids[1]))
         if command[0] == "--probe":
             os.listdir(command[1])  # noqa: PTH208

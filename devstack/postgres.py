@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ import asyncpg
 from devstack.binaries import postgres_folder
 from devstack.environment import for_engines
 from devstack.errors import DevstackError, ProcessError
-from devstack.identity import Identity, choose
+from devstack.identity import Identity, choose, has_name
 from devstack.passwords import derive
 from devstack.pids import command
 from devstack.ports import LOOPBACK
@@ -125,6 +126,11 @@ async def answers(url: str) -> bool:
 
 async def _initialise(folder: Path, log: Path, programs: Path, identity: Identity, secret: str, durable: bool) -> None:
     """Make a cluster, whole or not at all: a start that is broken off leaves nothing that looks like one."""
+    if identity.words == "same" and not has_name(os.geteuid()):
+        raise DevstackError(
+            f"PostgreSQL cannot make its cluster for user {os.geteuid()}, who has no name in the list of users: "
+            "run this as one who has, or set POSTGRES_URL to a server of your own."
+        )
     half_made, password = folder / "half-made", folder / "password"
     if half_made.exists():
         await asyncio.to_thread(shutil.rmtree, half_made)

@@ -20,11 +20,12 @@ from devstack import postgres
 from devstack.binaries import postgres_folder
 from devstack.engines import Engines
 from devstack.errors import DevstackError
-from devstack.identity import Identity, works
+from devstack.identity import Identity, choose, works
 from devstack.pids import born
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="who is not root runs PostgreSQL as himself")
 NOBODY = 65534
+NAMELESS = 4_000_000
 USE = textwrap.dedent("""
     import asyncio, sys
     from pathlib import Path
@@ -180,6 +181,26 @@ async def test_data_of_one_identity_is_given_to_the_next(tmp_path: Path) -> None
         os.lchown(path, 12345, 12345)
     async with Engines.start(tmp_path, valkey=False, durable=False) as engines:
         assert await value(await engines.create_database("kept"), "SELECT current_database()") == "kept"
+
+
+async def test_a_user_without_a_name_can_run_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `docker run --user 1234`, where any user may make namespaces."""
+    monkeypatch.setattr(os, "geteuid", lambda: NAMELESS)
+    (tmp_path / "postgres").mkdir(mode=0o700)
+    if not choose(tmp_path / "postgres", postgres_folder() / "postgres").words.startswith("userns"):
+        pytest.skip("this system does not allow it")
+    async with Engines.start(tmp_path, valkey=False, durable=False) as engines:
+        assert await value(engines.postgres_url, "SELECT 1") == 1
+
+
+async def test_a_user_without_a_name_where_that_does_not_help_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: NAMELESS)
+    monkeypatch.setattr(postgres, "choose", lambda *_: Identity())
+    with pytest.raises(DevstackError, match=f"for user {NAMELESS}, who has no name in the list of users: run this as"):
+        async with Engines.start(tmp_path, valkey=False, durable=False):
+            pass
 
 
 @AS_ROOT
