@@ -43,6 +43,7 @@ _AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.InternalClientError,  # a backend that was killed while idle leaves asyncpg's state machine in a muddle
 )
 
 
