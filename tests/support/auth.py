@@ -106,12 +106,17 @@ class User:
     """Somebody with a token."""
 
     def __init__(self, record: UserRecord) -> None:
+        self.record = record
         self.id = record.id
         self.username = record.username
         self.path = f"/profiles/{record.id}"
-        now = int(time.time())
         self.session_id = uuid7()
-        claims = {"iss": TOKEN_ISSUER, "aud": TOKEN_AUDIENCE, "sub": str(record.id), "sid": str(self.session_id)}
-        claims |= {"jti": uuid7().hex, "iat": now, "exp": now + 900, "username": record.username}
-        self.token = jwt.encode(claims, KEY, "EdDSA", headers={"kid": "test", "typ": "at+jwt"})
+        self.token = self.fresh_token()
         self.headers = {"Authorization": f"Bearer {self.token}"}
+
+    def fresh_token(self, seconds: int = 900) -> str:
+        """Another token of this login, good for `seconds`."""
+        now = int(time.time())
+        claims = {"iss": TOKEN_ISSUER, "aud": TOKEN_AUDIENCE, "sub": str(self.id), "sid": str(self.session_id)}
+        claims |= {"jti": uuid7().hex, "iat": now, "exp": now + seconds, "username": self.username}
+        return jwt.encode(claims, KEY, "EdDSA", headers={"kid": "test", "typ": "at+jwt"})

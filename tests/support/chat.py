@@ -14,6 +14,8 @@ from chassis import server
 from chassis.asgi import Edge
 from chassis.ops import Ops
 from chat_service.app import create_app
+from chat_service.realtime.keeper import Keeper
+from chat_service.realtime.session import Session
 from chat_service.settings import Settings
 from tests.support.auth import User
 
@@ -27,6 +29,12 @@ class Pod:
         self.port = port
         self.service = service
         self.client = client
+
+    def sessions(self) -> list[Session]:
+        """All open sessions of this pod."""
+        [keeper] = [component for name, component in self.service.lifecycle._components if name == "keeper"]
+        assert isinstance(keeper, Keeper)
+        return keeper.sessions()
 
     async def get(self, path: str, user: User) -> httpx.Response:
         """GET as a user."""
@@ -57,9 +65,10 @@ class Pod:
             client.ready = await client.next("session.ready")
             yield client
 
-    def dial(self, user: User, query: str = "", **options: Any) -> Any:
-        """The bare connection."""
-        url = f"ws://127.0.0.1:{self.port}/ws?token={user.token}{query}"
+    def dial(self, user: User | None, query: str = "", **options: Any) -> Any:
+        """The bare connection; without a user, `query` is all there is."""
+        token = "" if user is None else f"token={user.token}"
+        url = f"ws://127.0.0.1:{self.port}/ws?{token}{query}"
         return websockets.connect(url, compression=None, ping_interval=None, **options)
 
 

@@ -1,8 +1,8 @@
 """The order of each room: whatever the bell says, sessions hear seq n+1 after seq n, once.
 
 A bell with the next seq is delivered; a lower one was heard before; a higher one waits a moment, since bells overtake
-each other, and then the gap is read from Postgres. Our own commits are delivered without waiting for their bell, so that
-a pod works on while Redis is away; then it polls for what others commit.
+each other, and then the gap is read from Postgres. Our own commits are delivered without waiting for their bell, so
+that a pod works on while Redis is away; then it polls for what others commit.
 """
 
 import asyncio

@@ -110,13 +110,13 @@ class Hub:
         """Hand any other frame to the room's sessions, except those of one user."""
         if room.frames:
             self._flush_room(room)
-        for session in room.sessions:
+        for session in tuple(room.sessions):
             if session.user_id != without:
                 session.write(frame)
 
     def to_user(self, user_id: UUID, frame: bytes) -> None:
         """Hand a frame to all local sessions of a user."""
-        for session in self.users.get(user_id, ()):
+        for session in self.listeners_of(user_id):
             session.write(frame)
 
     def listeners_of(self, user_id: UUID) -> Iterable[Listener]:
@@ -141,11 +141,12 @@ class Hub:
         senders = {message.sender_id for message in messages} if room.sessions else set()
         own = {user: b"".join(_form_for(user, messages)) for user in senders if user in self.users}
         deliveries.inc(len(frames) * len(room.sessions))
+        sessions = tuple(room.sessions)  # a write may end a slow session, which leaves the room
         if not own:
-            for session in room.sessions:
+            for session in sessions:
                 session.write(data)
             return
-        for session in room.sessions:
+        for session in sessions:
             session.write(own.get(session.user_id, data))
 
 
