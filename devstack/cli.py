@@ -35,6 +35,9 @@ def main(environment: Mapping[str, str] = os.environ, platform: Platform = PARLE
             complain("\n".join(f"    {line}" for line in error.tail.splitlines()))
         complain(str(error))
         return 1
+    except OSError as error:  # a full disk, too many open files
+        complain(f"The platform cannot run: {error}.")
+        return 1
 
 
 async def _run(settings: Settings, platform: Platform, environment: Mapping[str, str]) -> int:

@@ -171,10 +171,18 @@ class Engines:
     async def create_database(self, name: str, settings: Mapping[str, str] = ROLE_SETTINGS) -> str:
         """Make a database and the role that owns it, both of that name, if they are not there.
 
+        On a real server the role's password is derived from the administrator's, so that two data directories which
+        use the same server agree about it.
+
         Returns:
             the owner's URL.
+
+        Raises:
+            DevstackError: if the server does not let us.
         """
-        return await ensure_database(self.postgres_url, name, self._secret, settings)
+        real = isinstance(self._wanted["postgres"], str)
+        secret = (urlsplit(self.postgres_url).password if real else None) or self._secret
+        return await ensure_database(self.postgres_url, name, secret, settings)
 
     async def drop_database(self, name: str) -> None:
         """Remove a database, whoever is connected, and its role."""
@@ -186,7 +194,7 @@ class Engines:
     async def _start_postgres(self) -> None:
         folder, port = self._folder / "postgres", self._ports.choose()
         if not (folder / "cluster").exists():
-            self._say("postgres       is making its cluster, once")
+            self._say("postgres         is making its cluster, once")
         unit = await postgres.create(folder, self._log("postgres"), port, self._secret, durable=self._durable)
         self._urls["postgres"] = unit.url
         await self._supervisor.start(unit)
@@ -210,7 +218,7 @@ class Engines:
             if time.monotonic() > deadline:
                 raise DevstackError(f"Nothing answers at {shown(url)}, which {variable} names.")
             await asyncio.sleep(0.1)
-        self._say(f"{name:<14} {shown(url):<40} (from {variable})")
+        self._say(f"{name:<16} {shown(url):<40} (from {variable})")
 
 
 async def _accepts(url: str) -> bool:

@@ -32,7 +32,7 @@ def read_or_create_secret(file: Path) -> str:
 def derive(secret: str, label: str) -> str:
     """The password for one use.
 
-    Derived and not stored, so that two data directories on one real server come to the same password for a role.
+    Derived and not stored: there is one secret to keep, and whoever has it comes to the same passwords.
 
     Arguments:
         secret: what it is derived from.

@@ -90,6 +90,8 @@ PARLEY = Platform(
                 "REDIS_URL": "{redis}",
                 "KAFKA_URL": "{kafka}",
                 "SIGNING_KEYS_FILE": "{keys}",
+                # The gateway, whatever the person says about proxies in front of it: that is for the gateway alone.
+                "TRUSTED_PROXIES": "127.0.0.0/8",
             },
             stage=BACK,
         ),

@@ -203,7 +203,7 @@ class Stack:
         if code != 0:
             how = f"it {ending(code)}" if code is not None else f"it took more than {job.seconds:.0f} seconds"
             raise ProcessError(f"{job.name} failed: {how}.", tail(spec.log))
-        self._say(f"{job.name:<14} {'done':<40} {time.monotonic() - began:5.1f} s")
+        self._say(f"{job.name:<16} {'done':<40} {time.monotonic() - began:5.1f} s")
 
     async def _start(self, service: Service) -> None:
         port = self._addresses[service.name]

@@ -60,7 +60,7 @@ class Supervisor:
         if self.leftovers is not None:
             self.leftovers.add(unit.name, process.pid)
         await until_ready(unit, process)
-        self._say(f"{unit.name:<14} {shown(unit.url):<40} {time.monotonic() - began:5.1f} s")
+        self._say(f"{unit.name:<16} {shown(unit.url):<40} {time.monotonic() - began:5.1f} s")
 
     async def _watch(self, name: str) -> None:
         unit, backoff = self._units[name], Backoff()

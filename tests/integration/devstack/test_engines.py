@@ -73,6 +73,17 @@ async def test_a_changed_setting_of_a_role_reaches_a_database_that_is_there(engi
     await engines.drop_database("changing")
 
 
+async def test_two_data_directories_agree_about_the_roles_of_a_real_server(engines: Engines, tmp_path: Path) -> None:
+    urls = []
+    for name in ("one", "two"):
+        async with Engines.start(tmp_path / name, postgres=engines.postgres_url, valkey=False) as real:
+            urls.append(await real.create_database("shared"))
+            assert real.pids == {}
+    assert urls[0] == urls[1]
+    assert await value(urls[0], "SELECT current_user::text") == "shared"
+    await engines.drop_database("shared")
+
+
 async def test_without_the_password_nobody_gets_in(engines: Engines) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         await value(engines.postgres_url.replace("postgres:", "postgres:x", 1), "SELECT 1")

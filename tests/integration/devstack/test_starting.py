@@ -149,6 +149,9 @@ def test_a_real_engine_replaces_the_one_from_the_wheel(start: Start, engines: An
     url = running.inner()["environment"]["DATABASE_URL"]
     assert query(url, "SELECT current_user || '@' || current_database()") == "chat@chat"
     assert query(url, "SELECT inet_server_port()") == query(engines.postgres_url, "SELECT inet_server_port()")
+    running.signal(signal.SIGTERM)
+    assert running.end() == 0
+    asyncio.run(engines.drop_database("chat"))
 
 
 def test_a_real_engine_that_is_not_there_is_one_sentence(start: Start) -> None:
