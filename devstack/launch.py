@@ -9,7 +9,7 @@ IDENTITY is how PostgreSQL, which refuses to be root, is run when we are:
 - `same`: as we are. Everything but PostgreSQL as root.
 - `plain:UID:GID`: as another user. Enough where that user can reach the program and the data.
 - `ambient:UID:GID`: as another user who may pass every directory. A clone often lies below one that only root may
-  enter (`mktemp -d`, /root). CAP_DAC_OVERRIDE is kept as an ambient capability, so that it outlives exec, in initdb's
+  enter (`mktemp -d`, a home). CAP_DAC_OVERRIDE is kept as an ambient capability, so that it outlives exec, in initdb's
   children too; SECBIT_NO_SETUID_FIXUP, because without it access(2), which PostgreSQL asks about its own files, ignores
   the capabilities of a real user other than root. Default containers (Docker, Podman, containerd) allow all of this.
 - `userns:UID:GID`: in a user namespace where we are called UID: PostgreSQL sees that user, files see us. For sandboxes
