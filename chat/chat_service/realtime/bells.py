@@ -1,7 +1,7 @@
 """What goes over Redis and is not a message: notices to a room, to a user, of ended sessions. And who hears which bell.
 
-A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq, a notice
-with `!` and the pod that rang, which has delivered it already.
+A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq; `^` is a
+position alone; `!` is a notice, with the pod that rang, which has delivered it already.
 """
 
 import asyncio
@@ -72,6 +72,8 @@ class Bells:
         if channel.startswith(self._room_prefix):
             if payload[:1] == b"!":
                 self._hear_notice(channel, payload)
+            elif payload[:1] == b"^":
+                self._feed.on_head(channel, payload)
             else:
                 self._feed.on_bell(channel, payload)
             return

@@ -85,15 +85,34 @@ class Feed:
         self._hear(room, message)
 
     def committed(self, results: Sequence[tuple[Entry, Outcome]]) -> None:
-        """Messages that this pod has just stored, in order: deliver them here and ring for the others."""
+        """Messages that are stored now, by ascending seq: deliver them here and ring for the others.
+
+        A duplicate was stored before, by a pod that may have died before it rang: its position is told instead.
+        """
         for entry, outcome in results:
-            message = live_message(entry, outcome)
             channel = keys.room_channel(entry.room_id).encode()
             room = self._hub.rooms.get(entry.room_id)
-            if room is not None:
-                self._hear(room, message)
+            if outcome.code == "stored":
+                message = live_message(entry, outcome)
+                bell = message.bell()
+                if room is not None:
+                    self._hear(room, message)
+            else:
+                bell = b"^%d" % outcome.seq
+                if room is not None:
+                    self._hear_head(room, outcome.seq)
             if self._broker is not None:
-                self._broker.publish(channel, message.bell())
+                self._broker.publish(channel, bell)
+
+    def on_head(self, channel: bytes, payload: bytes) -> None:
+        """Some pod knows that the room is at least this far: `^seq`."""
+        room = self._hub.channels.get(channel)
+        if room is not None and payload[1:].isdigit():
+            self._hear_head(room, int(payload[1:]))
+
+    def _hear_head(self, room: LiveRoom, seq: int) -> None:
+        if 0 <= room.seq < seq and room.repair is None:
+            room.repair = asyncio.get_running_loop().call_later(self._hold_seconds, self._start_repair, room, "head")
 
     def _hear(self, room: LiveRoom, message: LiveMessage) -> None:
         if message.seq == room.seq + 1 and room.seq >= 0:

@@ -88,7 +88,8 @@ class Ledger:
 
     Arguments:
         database: chat's.
-        on_committed: called once per transaction with the newly stored sends, before their `on_done`.
+        on_committed: called once per transaction with the sends that are in Postgres now, `stored` or `duplicate`, by
+            ascending seq and before their `on_done`.
         queue: the most sends that may wait; beyond it they are refused at once.
         batch: the most sends in one transaction.
     """
@@ -200,7 +201,7 @@ class Ledger:
         batch_size.observe(len(entries))
         results = [(entry, _outcome(entry, row)) for row in rows for entry in (entries[row["ord"] - 1],)]
         results.sort(key=_by_seq)
-        self._on_committed([(entry, outcome) for entry, outcome in results if outcome.code == "stored"])
+        self._on_committed([(entry, outcome) for entry, outcome in results if outcome.code in ("stored", "duplicate")])
         for entry, outcome in results:
             self._done(entry, outcome)
 

@@ -1,0 +1,144 @@
+"""Losing the bell, and losing the truth: slower or refused, never wrong, and over by itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.auth import User
+from tests.support.chat import Pod, until
+from tests.support.links import Link
+
+People = Callable[[int], list[User]]
+StartPod = Callable[..., Any]
+
+
+async def link_to(url: str) -> tuple[Link, str]:
+    """A proxy in front of an engine, and the engine's URL through it."""
+    parts = urlsplit(url)
+    link = Link(parts.hostname or "", parts.port or 0)
+    await link.open()
+    return link, url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{link.port}")
+
+
+@pytest.fixture
+async def redis_link(redis_url: str) -> AsyncIterator[tuple[Link, str]]:
+    """A proxy in front of Redis."""
+    link, url = await link_to(redis_url)
+    yield link, url
+    await link.cut()
+
+
+@pytest.fixture
+async def postgres_link(database_url: str) -> AsyncIterator[tuple[Link, str]]:
+    """A proxy in front of Postgres."""
+    link, url = await link_to(database_url)
+    yield link, url
+    await link.cut()
+
+
+@pytest.mark.parametrize("how", ["cut", "frozen"])
+async def test_without_redis_messages_still_arrive_once_in_order_and_no_socket_closes(
+    start_pod: StartPod, people: People, redis_link: tuple[Link, str], how: str
+) -> None:
+    link, url = redis_link
+    one, two = await start_pod("chat-1", redis_url=url), await start_pod("chat-2", redis_url=url)
+    alice, bob = people(2)
+    room = await one.direct(alice, bob)
+    async with one.connect(alice) as a, two.connect(bob) as b:
+        await a.say(room, "1")
+        await b.messages(1)
+        if how == "cut":
+            await link.cut()
+        else:
+            link.freeze()
+        for number in range(2, 12):
+            await a.say(room, str(number))
+        assert [message["seq"] for message in await a.messages(11)] == list(range(1, 12))
+        assert [message["seq"] for message in await b.messages(10)] == list(range(2, 12))
+        assert one.service.lifecycle.not_ready() == {}
+        if how == "cut":
+            await link.open()
+        else:
+            link.thaw()
+        await until(lambda: broker_up(one) and broker_up(two), "the bell to be back")
+        started = time.monotonic()
+        await a.say(room, "back")
+        assert (await b.next("chat.message"))["content"] == "back"
+        assert time.monotonic() - started < 0.9, "by the bell, not by polling"
+        assert await b.quiet() == []
+
+
+async def test_while_postgres_is_frozen_sends_are_unavailable_and_sockets_stay(
+    start_pod: StartPod, people: People, postgres_link: tuple[Link, str]
+) -> None:
+    link, url = postgres_link
+    pod = await start_pod("chat-1", database_url=url)
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    async with pod.connect(alice) as a, pod.connect(bob) as b:
+        await a.say(room, "before")
+        link.freeze()
+        started = time.monotonic()
+        await a.send("chat.message", room=room, content="during", client_id="c")
+        history = asyncio.create_task(pod.get(f"/api/chat/{room}/messages/", alice))
+        refused = await a.next("error")
+        assert (refused["code"], refused["client_id"]) == ("unavailable", "c")
+        assert refused["retry_after"] >= 1
+        assert time.monotonic() - started < 5
+        response = await history
+        assert (response.status_code, response.headers["retry-after"]) == (503, "2")
+        assert time.monotonic() - started < 5
+        assert await b.quiet() == ["chat.message"]
+        link.thaw()
+
+        ack = await a.say(room, "during", "c")
+        assert ack["seq"] == 2
+        assert [message["content"] for message in await b.messages(2)] == ["before", "during"]
+
+
+async def test_history_is_503_within_the_deadline_while_postgres_is_frozen(
+    start_pod: StartPod, people: People, postgres_link: tuple[Link, str]
+) -> None:
+    link, url = postgres_link
+    pod = await start_pod("chat-1", database_url=url)
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    link.freeze()
+    started = time.monotonic()
+    responses = await asyncio.gather(*(pod.get(f"/api/chat/{room}/messages/", alice) for _ in range(30)))
+    assert time.monotonic() - started < 2.9
+    assert {response.status_code for response in responses} == {503}
+    link.thaw()
+    started = time.monotonic()
+    await until(lambda: _answers(pod, room, alice), "the first success")
+    assert time.monotonic() - started < 1
+
+
+async def _answers(pod: Pod, room: object, user: User) -> bool:
+    return (await pod.get(f"/api/chat/{room}/messages/", user)).status_code == 200
+
+
+async def test_a_restarted_postgres_is_used_again_by_itself(
+    start_pod: StartPod, people: People, postgres_link: tuple[Link, str]
+) -> None:
+    link, url = postgres_link
+    pod = await start_pod("chat-1", database_url=url)
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    async with pod.connect(alice) as a:
+        await link.cut()
+        await a.send("chat.message", room=room, content="lost?", client_id="c")
+        assert (await a.next("error"))["code"] == "unavailable"
+        await link.open()
+        ack = await a.say(room, "lost?", "c")
+        assert (ack["seq"], ack["duplicate"]) == (1, False)
+
+
+def broker_up(pod: Pod) -> bool:
+    """Whether the pod is subscribed at Redis."""
+    [broker] = [component for name, component in pod.service.lifecycle._components if name == "broker"]
+    return bool(broker.up)
