@@ -57,7 +57,12 @@ def create_app(settings: Settings) -> Service:
         threads=settings.hashing_threads,
         queue=settings.hashing_queue,
     )
-    revoker = Revoker(postgres, client, access_seconds=settings.access_token_seconds)
+    revoker = Revoker(
+        postgres,
+        client,
+        access_seconds=settings.access_token_seconds,
+        check_seconds=settings.revocation_check_seconds,
+    )
     lifecycle.add("signing keys", key_ring)
     lifecycle.add("redis", RedisClient(client))
     lifecycle.add("postgres", postgres)

@@ -1,13 +1,12 @@
 """Removing what has expired, now and then and a little at a time."""
 
 import asyncio
-import contextlib
 import logging
 import random
 
 from chassis.postgres import Postgres, is_away
 
-from . import events
+from . import background, events
 from .store import devices as store_devices
 from .store import refresh_tokens as store_refresh_tokens
 from .store import sessions as store_sessions
@@ -32,10 +31,7 @@ class Housekeeping:
 
     async def stop(self) -> None:
         """End it."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await background.end(self._task)
 
     async def tidy(self) -> None:
         """One round."""

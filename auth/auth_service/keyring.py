@@ -1,7 +1,6 @@
 """The keys in use: read from the file, and again when it changes, so that a rotation needs no restart."""
 
 import logging
-import os
 import time
 from pathlib import Path
 
@@ -44,7 +43,7 @@ class KeyRing:
         """
         try:
             self._load()
-        except (keys.KeyFileError, OSError) as error:
+        except keys.KeyFileError as error:
             raise Fatal(f"signing keys: {error}") from None
 
     async def stop(self) -> None:
@@ -76,11 +75,14 @@ class KeyRing:
             if self._look() != self._stamp:
                 self._load()
                 logger.info("signing keys read again", extra={"kid": self._kid, "keys": len(self._public)})
-        except (keys.KeyFileError, OSError) as error:  # half written, or away: what we have is still good
+        except keys.KeyFileError as error:  # half written, or away: what we have is still good
             logger.error("the signing keys cannot be read; the old ones stay", extra={"error": str(error)})
 
     def _look(self) -> _Stamp:
-        status = os.stat(self._path)  # noqa: PTH116
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise keys.KeyFileError(f"{self._path} cannot be read: {error.strerror}") from None
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def _load(self) -> None:

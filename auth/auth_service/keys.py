@@ -67,12 +67,16 @@ class KeyFile(msgspec.Struct, frozen=True):
         return next(key for key in self.keys if key.role == "current")
 
 
+def thumbprint(x: str) -> str:
+    """The id of the key with that public part (RFC 7638, RFC 8037 section 2)."""
+    return _encode(hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest())
+
+
 def generate(role: Literal["current", "next"], now: float) -> Jwk:
-    """A new key pair; its id is the thumbprint of RFC 7638."""
+    """A new key pair."""
     private = Ed25519PrivateKey.generate()
     x = _encode(private.public_key().public_bytes_raw())
-    thumbprint = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
-    return Jwk(_encode(thumbprint), x, _encode(private.private_bytes_raw()), role, int(now))
+    return Jwk(thumbprint(x), x, _encode(private.private_bytes_raw()), role, int(now))
 
 
 def rotated(file: KeyFile, now: float) -> KeyFile:

@@ -67,7 +67,7 @@ def mistakes(registration: Registration) -> list[Mistake]:
         found.append(("password", "must be 8-128 characters"))
     if registration.email is not None and not is_email(registration.email):
         found.append(("email", "is not an e-mail address"))
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in display_name(registration)):
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in registration.display_name or ""):
         found.append(("display_name", "must not contain control characters"))
     if registration.fcm_token is not None and not is_device_token(registration.fcm_token):
         found.append(("fcm_token", "is not a device token"))

@@ -11,7 +11,6 @@ flush in between takes the marker with it, and an end committed after the readin
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
@@ -25,12 +24,12 @@ from chassis.redis import RedisAway, guarded
 from chassis.times import utc_now
 from contracts import keys
 
+from . import background
 from .model import Ended
 from .store import sessions as store
 
 logger = logging.getLogger(__name__)
 
-CHECK_SECONDS = 1.0
 MARGIN_SECONDS = (
     60  # beyond the life of an access token: clocks differ, and a token is signed after its session is read
 )
@@ -57,9 +56,7 @@ class Revoker:
         check_seconds: how often Redis is looked after.
     """
 
-    def __init__(
-        self, postgres: Postgres, redis: "Redis", *, access_seconds: int, check_seconds: float = CHECK_SECONDS
-    ) -> None:
+    def __init__(self, postgres: Postgres, redis: "Redis", *, access_seconds: int, check_seconds: float) -> None:
         self._postgres = postgres
         self._redis = redis
         self._remember_seconds = access_seconds + MARGIN_SECONDS
@@ -72,10 +69,7 @@ class Revoker:
 
     async def stop(self) -> None:
         """Stop looking after it."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await background.end(self._task)
 
     async def announce(self, ended: Sequence[Ended]) -> None:
         """Make ends that have been committed known now. Whatever fails here is made good within a second of its

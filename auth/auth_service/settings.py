@@ -32,6 +32,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     refresh_token_seconds: Positive = 30 * 24 * 3600
     refresh_grace_seconds: Seconds = 30  # in which a used refresh token is a lost reply, not a theft
     ticket_seconds: Positive = 30
+    revocation_check_seconds: Seconds = 1.0  # how often Redis is looked after
 
     argon2_memory_kib: Annotated[int, msgspec.Meta(ge=8)] = 19 * 1024
     argon2_time_cost: Positive = 2
