@@ -1,0 +1,130 @@
+"""The wiring of the gateway."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import cast
+
+import httpx
+
+from chassis import app as chassis_app
+from chassis import redis
+from chassis.asgi import App
+from chassis.lifecycle import Fatal, Lifecycle
+from chassis.revocations import Revocations
+from chassis.service import Service
+from chassis.tokens import RemoteKeys, TokenVerifier
+from contracts import internal, keys
+
+from . import website
+from .addresses import Addresses
+from .admission import Admission, rates_of
+from .gateway import Gateway
+from .limits import Limits
+from .openapi import MergedDocument
+from .origins import Origins
+from .pods import Pods, Resolver, place_of, split_service
+from .pool import Pool
+from .proxy import Deadlines, Proxy
+from .routes import AUTH, CHAT, PROFILE, Router
+from .sessions import ask_auth
+from .settings import Settings
+from .sockets import Sockets
+from .status import Status
+
+CLIENT_SECONDS = 2.0
+
+
+class Closing:
+    """A component that only has to be closed."""
+
+    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
+        self._close = close
+
+    async def start(self) -> None:
+        """It opens when it is used."""
+
+    async def stop(self) -> None:
+        """Close it."""
+        await self._close()
+
+
+def create_app(settings: Settings) -> Service:
+    """The gateway, not yet started.
+
+    Raises:
+        Fatal: the settings contradict each other.
+    """
+    lifecycle = Lifecycle(stop_seconds=settings.stop_seconds)
+    client = httpx.AsyncClient(timeout=CLIENT_SECONDS, follow_redirects=False, trust_env=False)
+    lifecycle.add("http client", Closing(client.aclose))
+    store = redis.connect(settings.redis_url)
+    lifecycle.add("redis", Closing(store.aclose))
+    services = create_services(settings, lifecycle)
+
+    auth_url = settings.auth_url.rstrip("/")
+    verifier = TokenVerifier(
+        RemoteKeys(client, auth_url + internal.JWKS_PATH),
+        issuer=internal.TOKEN_ISSUER,
+        audience=internal.TOKEN_AUDIENCE,
+    )
+    revocations = Revocations(
+        store, key=keys.revoked_session, sentinel=keys.REVOCATIONS_SENTINEL, ask=ask_auth(client, auth_url)
+    )
+    limits = Limits(store, enabled=settings.rate_limits == "on")
+    admission = Admission(verifier, limits, revocations, rates_of(settings))
+    origins = Origins(settings.allowed_origins)
+    router = Router()
+    sockets = Sockets(
+        services[CHAT],
+        admission,
+        origins,
+        client,
+        connect_seconds=settings.connect_seconds,
+        handshake_seconds=settings.handshake_seconds,
+        idle_seconds=settings.idle_seconds,
+    )
+    lifecycle.on_drain(sockets.drain)
+
+    pages = chassis_app.create_app(
+        "gateway_service", title="Parley gateway", max_body_bytes=settings.max_body_bytes, verify=None
+    )
+    website.register(pages, Status(services, client), MergedDocument(services, router, client))
+    chassis_app.check_access_marks(pages)
+    gateway = Gateway(
+        cast("App", pages),
+        router=router,
+        addresses=Addresses(settings.trusted_proxies),
+        origins=origins,
+        admission=admission,
+        proxy=Proxy(
+            services,
+            max_body_bytes=settings.max_body_bytes,
+            deadlines=Deadlines(response=settings.response_seconds, idle=settings.idle_seconds),
+        ),
+        sockets=sockets,
+    )
+    return Service(gateway, lifecycle)
+
+
+def create_services(settings: Settings, lifecycle: Lifecycle) -> dict[str, Pods]:
+    """The pods of each service."""
+    make_pool = partial(
+        Pool,
+        connect_seconds=settings.connect_seconds,
+        idle_seconds=settings.pooled_seconds,
+        max_idle=settings.pooled_connections,
+        max_open=settings.max_connections,
+    )
+    if bool(settings.chat_urls) == bool(settings.chat_service):
+        raise Fatal("exactly one of CHAT_URLS and CHAT_SERVICE must be set")
+    services = {
+        AUTH: Pods(AUTH, [place_of(settings.auth_url)], make_pool),
+        PROFILE: Pods(PROFILE, [place_of(settings.profile_url)], make_pool),
+        CHAT: Pods(CHAT, [place_of(url) for url in settings.chat_urls], make_pool),
+    }
+    for pods in services.values():
+        lifecycle.add(f"connections to {pods.service}", Closing(pods.close))
+    if settings.chat_service:
+        host, port = split_service(settings.chat_service)
+        lifecycle.add("resolver", Resolver(services[CHAT], host, port, settings.pods_refresh_seconds))
+    return services

@@ -1,0 +1,182 @@
+"""The HTTP proxy: streams a request to a pod and its answer back, within deadlines.
+
+What is tried again: a pod that does not accept the connection is passed over for another one, since it has not seen
+the request; a pooled connection that turns out to be closed is replaced for idempotent requests without a body. Nothing
+else.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+import msgspec
+from prometheus_client import Counter
+
+from chassis.asgi import Receive, Send
+from chassis.problems import Problem, Unavailable
+
+from .connection import Connection, Failure, UpstreamError
+from .headers import encode, response_headers
+from .http1 import Head, Headers
+from .pods import Pod, Pods, requests
+from .request import Request
+from .upload import ClientGone, Upload
+
+logger = logging.getLogger(__name__)
+upstream_errors = Counter("parley_gateway_upstream_errors_total", "Services that failed", ["service", "kind"])
+
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+MAX_CONNECTS = 3  # pods tried for one request
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """In seconds."""
+
+    response: float = 30.0  # until the head of the answer
+    idle: float = 30.0  # between two pieces of a body
+
+
+class CutShort(Exception):
+    """The answer has begun and will not end: the client's connection must, so that it notices."""
+
+    def __init__(self, error: UpstreamError) -> None:
+        super().__init__(str(error))
+        self.failure = error.failure
+
+
+class Proxy:
+    """Passes requests to the pods of the services.
+
+    Arguments:
+        services: the pods by service.
+        max_body_bytes: of a request.
+        deadlines: see there.
+    """
+
+    def __init__(self, services: Mapping[str, Pods], *, max_body_bytes: int, deadlines: Deadlines) -> None:
+        self._services = services
+        self._max_body_bytes = max_body_bytes
+        self._deadlines = deadlines
+
+    async def forward(
+        self, service: str, request: Request, extra: Mapping[str, str], receive: Receive, send: Send
+    ) -> None:
+        """Answer a request with a service's answer.
+
+        Arguments:
+            service: its name.
+            request: what to pass on.
+            extra: headers that the answer gets.
+            receive, send: the client's side.
+
+        Raises:
+            Problem: 400 and 413 for the body, 408 for a client that does not send it, 502 when the service broke, 503
+                when it is not there, 504 when it is too slow; all before anything was sent to the client.
+        """
+        length = request.length(self._max_body_bytes)
+        upload = Upload(receive, length, self._max_body_bytes, self._deadlines.idle)
+        pods = self._services[service]
+        headers = encode(extra.items())
+        fresh = False
+        try:
+            await upload.first_piece()
+            while True:
+                pod, connection = await self._connect(pods, fresh=fresh)
+                try:
+                    await self._exchange(pods, pod, connection, request, upload, headers, send)
+                    return
+                except UpstreamError as error:
+                    stale = error.failure is Failure.STALE and connection.used
+                    if not stale or request.method not in _IDEMPOTENT or upload.sent_body:
+                        raise
+                    upstream_errors.labels(service, error.failure.value).inc()
+                    fresh = True
+        except UpstreamError as error:
+            upstream_errors.labels(service, error.failure.value).inc()
+            logger.warning("a service did not answer", extra={"upstream": service, "error": str(error)})
+            raise problem_of(error) from None
+        except CutShort as error:
+            upstream_errors.labels(service, error.failure.value).inc()
+            logger.warning("an answer was cut short", extra={"upstream": service, "error": str(error)})
+        except ClientGone:
+            return
+
+    async def _exchange(
+        self,
+        pods: Pods,
+        pod: Pod,
+        connection: Connection,
+        request: Request,
+        upload: Upload,
+        extra: Headers,
+        send: Send,
+    ) -> None:
+        """One request and its answer on one connection."""
+        pod.in_flight += 1
+        try:
+            upload.start(connection, request.method, request.head(pod.name, upload.length))
+            head = await self._head(connection, upload)
+            pods.worked(pod)
+            await self._respond(head, connection, upload, extra, send)
+        except UpstreamError as error:
+            connection.abort()
+            if error.failure is Failure.SLOW or not connection.used:
+                pods.failed(pod)
+            raise
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            upload.stop()
+            pod.in_flight -= 1
+        pod.pool.release(connection)
+
+    async def _connect(self, pods: Pods, *, fresh: bool) -> tuple[Pod, Connection]:
+        """A connection to some pod; a new one if it must be `fresh`."""
+        tried: list[Pod] = []
+        error = UpstreamError(Failure.CONNECT, "no pod is known")
+        while len(tried) < MAX_CONNECTS and (pod := pods.choose(requests, exclude=tried)) is not None:
+            if tried:
+                upstream_errors.labels(pods.service, error.failure.value).inc()
+            tried.append(pod)
+            try:
+                return pod, (None if fresh else pod.pool.take()) or await pod.pool.connect()
+            except UpstreamError as failure:
+                error = failure
+                if failure.failure is Failure.CONNECT:
+                    pods.failed(pod)
+        raise error
+
+    async def _head(self, connection: Connection, upload: Upload) -> Head:
+        try:
+            async with asyncio.timeout(self._deadlines.response):
+                return await connection.head()
+        except TimeoutError:
+            raise UpstreamError(Failure.SLOW, "no answer in time") from None
+        except UpstreamError:
+            upload.check()  # it may be us who ended it, because of the client
+            raise
+
+    async def _respond(self, head: Head, connection: Connection, upload: Upload, extra: Headers, send: Send) -> None:
+        if head.status == 101:
+            raise UpstreamError(Failure.BROKEN, "an upgrade that nobody asked for")
+        headers = response_headers(head.headers, head.status, extra)
+        await send({"type": "http.response.start", "status": head.status, "headers": headers})
+        try:
+            while piece := await connection.read(self._deadlines.idle):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except UpstreamError as error:
+            upload.check()
+            raise CutShort(error) from None
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def problem_of(error: UpstreamError) -> Problem:
+    """What a client is told of a service that failed."""
+    if error.failure is Failure.CONNECT:
+        return Unavailable("A part of the service cannot be reached; try again.", code="upstream_away")
+    if error.failure is Failure.FULL:
+        return Unavailable("A part of the service is very busy; try again.", code="upstream_busy", retry_after=1)
+    if error.failure is Failure.SLOW:
+        return Problem(504, "A part of the service did not answer in time.")
+    return Problem(502, "A part of the service broke off.")
