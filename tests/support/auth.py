@@ -117,6 +117,7 @@ class User:
     def fresh_token(self, seconds: int = 900) -> str:
         """Another token of this login, good for `seconds`."""
         now = int(time.time())
-        claims = {"iss": TOKEN_ISSUER, "aud": TOKEN_AUDIENCE, "sub": str(self.id), "sid": str(self.session_id)}
+        claims: dict[str, str | int] = {"iss": TOKEN_ISSUER, "aud": TOKEN_AUDIENCE, "sub": str(self.id)}
+        claims |= {"sid": str(self.session_id)}
         claims |= {"jti": uuid7().hex, "iat": now, "exp": now + seconds, "username": self.username}
         return jwt.encode(claims, KEY, "EdDSA", headers={"kid": "test", "typ": "at+jwt"})

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 HISTORY = 100  # messages that a client gets with a room
 PAGE = 200
 RETRY_SECONDS = 0.5
+RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; then it gets what is new from now on
 
 
 class Opening(msgspec.Struct):
@@ -42,6 +43,22 @@ class Opening(msgspec.Struct):
     user: User
     rooms: list[LiveRoom]
     read_seqs: dict[UUID, int]
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Where a client wants to go on.
+
+    Arguments:
+        positions: the last seq it has, by room.
+        history_of: the room whose last messages it wants.
+        epoch: the life of the database that the positions are from; None if it does not say.
+        by_frame: the positions come in its first frame.
+    """
+
+    positions: Mapping[UUID, int] = {}
+    history_of: UUID | None = None
+    epoch: str | None = None
+    by_frame: bool = False
 
 
 class Arrivals:
@@ -56,6 +73,7 @@ class Arrivals:
         self._broker = broker
         self._presence = presence
         self._heartbeat_seconds = heartbeat_seconds
+        self._waiting: dict[Session, tuple[Opening, Wanted, asyncio.TimerHandle]] = {}
         self.epoch = ""
 
     async def prepare(self, user: User) -> Opening:
@@ -82,18 +100,35 @@ class Arrivals:
             self._feed.release(room)
         self._broker.unsubscribe([keys.user_channel(opening.user.id).encode()])
 
-    def begin(self, session: Session, opening: Opening, positions: Mapping[UUID, int], history_of: UUID | None) -> None:
-        """After the accept, in one loop turn: say what is, attach to every room that nothing is missing of.
-
-        Arguments:
-            positions: where the client wants to go on from, by room.
-            history_of: the room whose last messages it wants.
-        """
+    def begin(self, session: Session, opening: Opening, wanted: Wanted) -> None:
+        """After the accept, in one loop turn: say what is, attach to every room that nothing is missing of."""
         if self._hub.add_session(session):
             self._presence.arrived(session.user_id)
         session.write(protocol.event("session.ready", self._ready(session, opening)))
+        if wanted.by_frame:
+            timer = asyncio.get_running_loop().call_later(RESUME_FRAME_SECONDS, self.resume, session, Wanted())
+            self._waiting[session] = (opening, wanted, timer)
+        else:
+            self._enter(session, opening, wanted)
+
+    def resume(self, session: Session, wanted: Wanted) -> bool:
+        """The frame that tells where to go on has come; False if none was waited for."""
+        waiting = self._waiting.pop(session, None)
+        if waiting is None:
+            return False
+        opening, url, timer = waiting
+        timer.cancel()
+        self._enter(session, opening, msgspec.structs.replace(wanted, history_of=url.history_of))
+        return True
+
+    def _enter(self, session: Session, opening: Opening, wanted: Wanted) -> None:
+        positions, history_of = wanted.positions, wanted.history_of
+        other_life = wanted.epoch is not None and wanted.epoch != self.epoch
         for room in opening.rooms:
             since = positions.get(room.id)
+            if since is not None and other_life:
+                session.write(protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
+                since = room.seq
             if room.id == history_of and since is None:
                 self._spawn(session, self._with_history(session, room), room)
             elif since is not None and since != room.seq:
@@ -107,11 +142,17 @@ class Arrivals:
 
     def leave(self, session: Session) -> None:
         """The session is over: out of all rooms."""
+        waiting = self._waiting.pop(session, None)
+        if waiting is not None:
+            opening, _, timer = waiting
+            timer.cancel()
+            for room in opening.rooms:
+                self._feed.release(room)
         for room_id in tuple(session.rooms):
-            room = self._hub.rooms.get(room_id)
-            if room is not None:
-                self._hub.detach(session, room)
-                self._feed.close_if_unused(room)
+            left = self._hub.rooms.get(room_id)
+            if left is not None:
+                self._hub.detach(session, left)
+                self._feed.close_if_unused(left)
         self._hub.remove_session(session)
         self._broker.unsubscribe([keys.user_channel(session.user_id).encode()])
 

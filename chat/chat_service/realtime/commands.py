@@ -16,7 +16,7 @@ from chassis.times import rfc3339
 from .. import policy
 from ..store import rooms as room_store
 from . import protocol
-from .arrivals import Arrivals
+from .arrivals import Arrivals, Wanted
 from .bells import Bells
 from .hub import Hub
 from .keeper import Keeper
@@ -78,6 +78,8 @@ class Commands:
             self._wait(session, self._read(session, command.data))
         elif isinstance(command, protocol.Join):
             self._wait(session, self._join(session, command.data))
+        elif isinstance(command, protocol.Resume):
+            self._resume(session, command.data)
         elif isinstance(command, protocol.Refresh):
             self._wait(session, self._refresh(session, command.data))
 
@@ -142,9 +144,6 @@ class Commands:
         self._bells.to_room(room_id, (kind, {"room": room_id, "user": session.user_id}), without=session.user_id)
 
     async def _read(self, session: Session, data: protocol.ReadData) -> None:
-        if data.seq is not None and not 0 <= data.seq <= protocol.MAX_SEQ:
-            session.bad_frame("seq is not a sequence number", None)
-            return
         async with self._database.connection() as connection:
             marked = await room_store.update_read_seq(connection, data.room, session.user_id, data.seq)
         if marked is None:
@@ -156,12 +155,17 @@ class Commands:
             self._bells.read(data.room, session.user_id, seq)
 
     async def _join(self, session: Session, data: protocol.JoinData) -> None:
-        if data.since is not None and not 0 <= data.since <= protocol.MAX_SEQ:
-            session.bad_frame("since is not a sequence number", None)
-        elif await self._arrivals.join(session, data.room, data.since):
+        if await self._arrivals.join(session, data.room, data.since):
             session.good_frame()
         else:
             self._not_a_member(session)
+
+    def _resume(self, session: Session, data: protocol.ResumeData) -> None:
+        wanted = Wanted(positions={room: seqs[0] for room, seqs in data.rooms.items()}, epoch=data.epoch)
+        if self._arrivals.resume(session, wanted):
+            session.good_frame()
+        else:
+            session.bad_frame("there is nothing to resume: connect with ?resume=frame", None)
 
     async def _refresh(self, session: Session, data: protocol.RefreshData) -> None:
         try:

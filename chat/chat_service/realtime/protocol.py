@@ -3,13 +3,16 @@
 Every frame is `{"type": …, "data": {…}}`. What the server sends is compact and has `type` first.
 """
 
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from ..model import MessageRow, User
 from .wire import text_frame
+
+MAX_SEQ = 2**53  # what a JavaScript client can count to
+Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 # --- client → server -------------------------------------------------------------------------------------------------
 
@@ -50,7 +53,7 @@ class ReadData(msgspec.Struct, frozen=True, gc=False):
     """How far a room has been read; None means all of it."""
 
     room: UUID
-    seq: int | None = None
+    seq: Seq | None = None
 
 
 class Read(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.read"):
@@ -63,13 +66,28 @@ class JoinData(msgspec.Struct, frozen=True, gc=False):
     """A room, and from where on its messages are wanted."""
 
     room: UUID
-    since: int | None = None
+    since: Seq | None = None
 
 
 class Join(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="room.join"):
     """`room.join`."""
 
     data: JoinData
+
+
+class ResumeData(msgspec.Struct, frozen=True, gc=False):
+    """Where to go on, by room: [seq] or [seq, rev]; and the life of the database this is from."""
+
+    rooms: Annotated[
+        dict[UUID, Annotated[list[Seq], msgspec.Meta(min_length=1, max_length=2)]], msgspec.Meta(max_length=10_000)
+    ]
+    epoch: str | None = None
+
+
+class Resume(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="session.resume"):
+    """`session.resume`, the first frame of a client that connected with `?resume=frame`."""
+
+    data: ResumeData
 
 
 class RefreshData(msgspec.Struct, frozen=True, gc=False):
@@ -90,9 +108,7 @@ class Ping(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="ping"):
     data: dict[str, Any] = {}
 
 
-Command: TypeAlias = Send | TypingStart | TypingStop | Read | Join | Refresh | Ping
-
-MAX_SEQ = 2**53  # what a JavaScript client can count to
+Command: TypeAlias = Send | TypingStart | TypingStop | Read | Join | Resume | Refresh | Ping
 
 
 class BadFrame(Exception):

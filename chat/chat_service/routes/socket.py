@@ -19,7 +19,7 @@ from contracts import keys
 
 from ..model import user_of
 from ..people import People
-from ..realtime.arrivals import Arrivals
+from ..realtime.arrivals import Arrivals, Wanted
 from ..realtime.keeper import Keeper
 from ..realtime.protocol import MAX_SEQ, encode_user
 from ..realtime.session import Handler, Session
@@ -53,8 +53,13 @@ def blueprint(
             raise Unavailable("This server is full.", retry_after=5)
         claims, subprotocol = await _authenticate(guard, redis)
         query = websocket.args
-        positions = parse_positions(query.get("resume", ""))
-        history_of = _room_id(query["room"]) if "room" in query else None
+        by_frame = query.get("resume") == "frame"
+        wanted = Wanted(
+            positions={} if by_frame else parse_positions(query.get("resume", "")),
+            history_of=_room_id(query["room"]) if "room" in query else None,
+            epoch=query.get("epoch"),
+            by_frame=by_frame,
+        )
         handover = handover_of(websocket.scope)
         if handover is None:
             raise Problem(426, "WebSocket over HTTP/1.1 is needed.", headers={"Upgrade": "websocket"})
@@ -72,7 +77,7 @@ def blueprint(
             arrivals.abandon(opening)
             raise
         keeper.add(session)
-        arrivals.begin(session, opening, positions, history_of)
+        arrivals.begin(session, opening, wanted)
 
     routes.websocket("/api/chat/ws/chat/")(public(connect))
     routes.websocket("/ws", endpoint="connect_short")(public(connect))

@@ -211,3 +211,43 @@ async def test_a_frame_that_makes_no_sense_is_answered_and_the_socket_stays(
         await a.socket.send(frame)
         assert (await a.next("error"))["code"] == code
         assert (await a.say(room, "still here"))["seq"] == 1
+
+
+async def test_positions_may_come_in_the_first_frame(pods: tuple[Pod, Pod], people: People) -> None:
+    alice, bob, carol = people(3)
+    rooms = [await pods[0].direct(alice, bob), await pods[0].direct(alice, carol)]
+    async with pods[0].connect(alice) as a:
+        for room in rooms:
+            for number in range(1, 4):
+                await a.say(room, str(number))
+    async with pods[1].connect(alice, "&resume=frame") as a, pods[0].connect(bob) as b:
+        await b.say(rooms[0], "while waiting")
+        assert await a.quiet() == []
+        await a.send("session.resume", epoch=a.ready["epoch"], rooms={str(rooms[0]): [1, 0], str(rooms[1]): [3]})
+        assert [(m["room"], m["seq"]) for m in await a.messages(3)] == [(str(rooms[0]), seq) for seq in (2, 3, 4)]
+        await b.say(rooms[0], "live")
+        assert (await a.next("chat.message"))["seq"] == 5
+        assert await a.quiet() == []
+        await a.send("session.resume", rooms={})
+        assert (await a.next("error"))["code"] == "bad_frame"
+
+
+async def test_positions_of_another_epoch_are_reset(pods: tuple[Pod, Pod], people: People) -> None:
+    alice, bob = people(2)
+    room = await pods[0].direct(alice, bob)
+    async with pods[0].connect(alice) as a:
+        for number in range(3):
+            await a.say(room, str(number))
+        async with pods[1].connect(bob, "&resume=frame") as b:
+            await b.send("session.resume", epoch="another-life", rooms={str(room): [1, 0]})
+            assert await b.next("room.reset") == {"room": str(room), "last_seq": 3}
+            await a.say(room, "live")
+            assert (await b.next("chat.message"))["seq"] == 4
+
+
+async def test_a_room_one_is_not_in_is_told_as_removed(pods: tuple[Pod, Pod], people: People) -> None:
+    alice, bob, carol = people(3)
+    room = await pods[0].direct(alice, bob)
+    async with pods[0].connect(carol, f"&resume={room}:0") as c:
+        assert await c.next("room.removed") == {"room": str(room)}
+        assert await c.quiet() == []
