@@ -71,5 +71,7 @@ async def _run(settings: Settings, platform: Platform, environment: Mapping[str,
     finally:
         asking.cancel()
         await stack.close()
+        # All is stopped: one more Ctrl-C, while the loop gives its handlers back, must not change the exit code.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     say("Stopped.")
     return 0

@@ -85,6 +85,10 @@ class Running:
         else:
             os.kill(self.pid, number)
 
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
     def end(self) -> int:
         """Read to the end; returns the exit code."""
         rest, _ = self._process.communicate()

@@ -1,5 +1,6 @@
 """Whatever ends the devstack, it leaves nothing behind."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -46,6 +47,16 @@ def test_a_second_signal_hurries(start: Start) -> None:
     assert running.end() == 0
     assert time.monotonic() - began < 5  # politely it is 10 s until a process that ignores SIGTERM is ended
     assert not running.left(records)
+
+
+def test_signals_after_the_last_word_do_not_change_the_exit_code(start: Start) -> None:
+    running = start().ready()
+    running.signal(signal.SIGINT, group=True)
+    running.line("Stopped.")
+    while running.running():
+        with contextlib.suppress(ProcessLookupError):
+            running.signal(signal.SIGINT)
+    assert running.end() == 0
 
 
 def test_a_signal_during_the_start_ends_what_was_started(start: Start) -> None:
