@@ -17,6 +17,7 @@ from contracts import internal, keys
 
 from .messages import Messages
 from .people import People
+from .realtime.admission import Admission
 from .realtime.arrivals import Arrivals
 from .realtime.bells import Bells
 from .realtime.broker import Broker
@@ -64,7 +65,8 @@ def create_app(settings: Settings) -> Service:
     keeper = Keeper(heartbeat_seconds=settings.heartbeat_seconds, dead_after_seconds=settings.dead_after_seconds)
     arrivals = Arrivals(database, hub, feed, broker, presence, settings.heartbeat_seconds)
     rooms = Rooms(database, people, bells, presence)
-    limits = Limits(settings.frames_per_second if settings.rate_limits == "on" else 0, settings.frame_burst)
+    limited = settings.rate_limits == "on"
+    limits = Limits(settings.frames_per_second if limited else 0, settings.frame_burst)
     commands = Commands(database, hub, ledger, arrivals, bells, guard, keeper, limits)
     bells.on_membership = MembershipChanges(hub, arrivals, rooms).heard
     bells.on_revoked = keeper.end_session
@@ -84,7 +86,16 @@ def create_app(settings: Settings) -> Service:
     app.register_blueprint(room_routes.blueprint(rooms, people))
     app.register_blueprint(message_routes.blueprint(Messages(database, ledger, bells, presence), rooms, people))
     app.register_blueprint(
-        socket_routes.blueprint(guard, redis, people, arrivals, keeper, commands, most=settings.sockets_per_pod)
+        socket_routes.blueprint(
+            guard,
+            redis,
+            people,
+            arrivals,
+            keeper,
+            commands,
+            Admission(most=settings.sockets_per_pod, per_second=settings.new_sockets_per_second if limited else 0),
+            handover_allowed=settings.handover == "on",
+        )
     )
     check_access_marks(app)
     return Service(cast("App", app), lifecycle)

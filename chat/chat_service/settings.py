@@ -22,4 +22,6 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     ledger_queue: Positive = 10_000  # sends that may wait for a transaction
     ledger_batch: Positive = 200
     sockets_per_pod: Positive = 50_000
+    new_sockets_per_second: Positive = 500  # this pod admits; a storm beyond it is told to come back
+    handover: OnOff = "on"  # take sockets over from the HTTP server; off where that cannot be
     repair_hold_seconds: Seconds = 0.04  # how long a bell may overtake another before the gap is read

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -165,8 +166,6 @@ async def until_listening(port: int) -> None:
 
 def free_port() -> int:
     """A port that is free now."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -185,3 +184,12 @@ async def until(condition: Callable[[], Any], what: str = "the condition") -> No
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"{what} did not come about in {PATIENCE_SECONDS} s") from None
+
+
+def raw_socket(pod: Pod, user: User) -> socket.socket:
+    """A socket that has been upgraded and will never read again."""
+    raw = socket.create_connection(("127.0.0.1", pod.port))
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    head = f"GET /ws?token={user.token} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    raw.sendall(f"{head}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+    return raw

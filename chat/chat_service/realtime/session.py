@@ -109,6 +109,21 @@ class Session(asyncio.Protocol):
             else:
                 self._other(event)
 
+    def message(self, text: bytes | None) -> None:
+        """A whole text message that somebody else has unpacked; None for one that is not text."""
+        self.heard_at = time.monotonic()
+        if self.closing:
+            return
+        if text is None:
+            self._other(wire.Binary(b""))
+        else:
+            self._text(text)
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """Where the session writes to; None once it is over."""
+        return self._transport
+
     def eof_received(self) -> None:
         """The client is gone, or has read our close: the transport closes by itself."""
 

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from chassis.http import internal, public, reply, takes
 from chassis.ids import parse_uuid, uuid7
-from chassis.problems import Invalid, Problem, Unauthorized, Unavailable
+from chassis.problems import Invalid, Unauthorized, Unavailable
 from chassis.redis import RedisAway, guarded
 from chassis.revocations import Guard
 from chassis.server import handover_of
@@ -19,7 +19,9 @@ from contracts import keys
 
 from ..model import user_of
 from ..people import People
+from ..realtime.admission import Admission
 from ..realtime.arrivals import Arrivals, Wanted
+from ..realtime.fallback import QuartTransport, serve
 from ..realtime.keeper import Keeper
 from ..realtime.protocol import MAX_SEQ, encode_user
 from ..realtime.session import Handler, Session
@@ -37,20 +39,25 @@ class DrainRequest(msgspec.Struct):
 
 
 def blueprint(
-    guard: Guard, redis: "Redis", people: People, arrivals: Arrivals, keeper: Keeper, handler: Handler, *, most: int
+    guard: Guard,
+    redis: "Redis",
+    people: People,
+    arrivals: Arrivals,
+    keeper: Keeper,
+    handler: Handler,
+    admission: Admission,
+    *,
+    handover_allowed: bool,
 ) -> Blueprint:
     """The WebSocket routes, and the drain of a gateway's connections.
 
     Arguments:
-        most: sockets that this pod takes.
+        handover_allowed: take sockets over from the HTTP server where that is possible.
     """
     routes = Blueprint("socket", __name__)
 
     async def connect() -> None:
-        if keeper.draining:
-            raise Unavailable("This server is going away.", retry_after=1)
-        if keeper.count() >= most:
-            raise Unavailable("This server is full.", retry_after=5)
+        admission.check(keeper)
         claims, subprotocol = await _authenticate(guard, redis)
         query = websocket.args
         by_frame = query.get("resume") == "frame"
@@ -60,24 +67,27 @@ def blueprint(
             epoch=query.get("epoch"),
             by_frame=by_frame,
         )
-        handover = handover_of(websocket.scope)
-        if handover is None:
-            raise Problem(426, "WebSocket over HTTP/1.1 is needed.", headers={"Upgrade": "websocket"})
+        handover = handover_of(websocket.scope) if handover_allowed else None
         me = await people.me(claims)
         user = user_of(me, online=True)
         opening = await arrivals.prepare(user)
+        gateway_connection = websocket.headers.get(GATEWAY_CONNECTION, "")[:64] or None
+        session = Session(handler, claims, encode_user(user), uuid7(), gateway_connection)
         try:
-            handover.pause()
+            if handover is not None:
+                handover.pause()
             await websocket.accept(subprotocol=subprotocol)
-            session = Session(
-                handler, claims, encode_user(user), uuid7(), websocket.headers.get(GATEWAY_CONNECTION, "")[:64] or None
-            )
-            handover.take(session)
+            if handover is not None:
+                handover.take(session)
+            else:
+                session.connection_made(QuartTransport(session))
         except BaseException:
             arrivals.abandon(opening)
             raise
         keeper.add(session)
         arrivals.begin(session, opening, wanted)
+        if handover is None:
+            await serve(session)
 
     routes.websocket("/api/chat/ws/chat/")(public(connect))
     routes.websocket("/ws", endpoint="connect_short")(public(connect))

@@ -39,7 +39,13 @@ StartPod = Callable[..., Any]
 
 
 @pytest.fixture
-async def start_pod(auth: FakeAuth, database_url: str, redis_url: str) -> AsyncIterator[StartPod]:
+def handover() -> str:
+    """How sockets are served; modules whose promises hold for both ways override it."""
+    return "on"
+
+
+@pytest.fixture
+async def start_pod(auth: FakeAuth, database_url: str, redis_url: str, handover: str) -> AsyncIterator[StartPod]:
     """`await start_pod("chat-1", **settings)`: a pod that ends with the test."""
     with Redis.from_url(redis_url) as redis:
         redis.set(REVOCATIONS_SENTINEL, b"1")
@@ -47,6 +53,7 @@ async def start_pod(auth: FakeAuth, database_url: str, redis_url: str) -> AsyncI
 
         async def start(name: str, **settings: Any) -> Pod:
             known = {"database_url": database_url, "redis_url": redis_url, "auth_url": auth.url, **FAST}
+            known["handover"] = handover
             return await stack.enter_async_context(running_pod(name, **{**known, **settings}))
 
         yield start

@@ -11,6 +11,12 @@ from tests.support.chat import Pod
 People = Callable[[int], list[User]]
 
 
+@pytest.fixture(params=["on", "off"], ids=["handover", "fallback"])
+def handover(request: pytest.FixtureRequest) -> str:
+    """All of this holds for sockets that were taken over and for those over Quart."""
+    return str(request.param)
+
+
 async def test_a_message_reaches_both_pods_and_is_acknowledged(pods: tuple[Pod, Pod], people: People) -> None:
     alice, bob = people(2)
     room = await pods[0].direct(alice, bob)
