@@ -1,0 +1,1 @@
+"""Load on a running Parley: what it costs, and how much it takes."""

@@ -1,0 +1,1 @@
+"""The benchmark: CPU per delivery and per message of real services on real engines; see loadtests/README.md."""

@@ -1,0 +1,59 @@
+"""What rows return."""
+
+import msgspec
+
+
+class Skipped(Exception):
+    """A row, or all of them, cannot be measured here; `str()` is the reason."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one process did under one load. Times of latency in milliseconds, memory in KiB.
+
+    Arguments:
+        row: the name of the row it belongs to.
+        what: the load, in words.
+        process: whose CPU time and memory these are.
+        seconds: over how long everything but the memory was measured.
+        sockets: open on this process.
+        deliveries_per_s: frames of messages that this process handed to its sockets.
+        idle_kib_per_socket: growth of the resident memory per socket, before the load; None where it was not measured.
+        targets: what is to be reached, by the name of the field: at most this.
+    """
+
+    row: str
+    what: str
+    process: str
+    seconds: float
+    sockets: int
+    messages_per_s: float
+    deliveries_per_s: float
+    cpu_percent: float
+    cpu_us_per_delivery: float
+    cpu_us_per_message: float
+    latency_mean_ms: float
+    latency_p50_ms: float
+    latency_p99_ms: float
+    latency_max_ms: float
+    idle_kib_per_socket: float | None = None
+    targets: dict[str, float] = {}
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where it was measured."""
+
+    system: str
+    processor: str
+    cores: int
+    python: str
+    pinned: str  # which cores served and which one made the load
+    load_average: float  # of the last minute, before the start: others' work
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A whole run, as `--json` writes it."""
+
+    started_at: str  # RFC 3339
+    machine: Machine
+    lines: list[Line]
+    skipped: dict[str, str]  # the reason, by row
