@@ -57,9 +57,13 @@ def create_app(settings: Settings) -> Service:
     hub = Hub()
     feed = Feed(database, hub, hold_seconds=settings.repair_hold_seconds)
     bells = Bells(settings.pod_name, hub, feed)
-    broker = Broker(settings.redis_url, bells.hear, feed.on_up, feed.on_down)
+    on_cluster = settings.broker_mode == "sharded"
+    broker_url = settings.broker_url or settings.redis_url
+    broker = Broker(broker_url, bells.hear, feed.on_up, feed.on_down, on_cluster=on_cluster)
+    apart = on_cluster or broker_url != settings.redis_url
+    control = Broker(settings.redis_url, bells.hear) if apart else broker  # what other services ring, they ring there
     feed.use(broker)
-    bells.use(broker)
+    bells.use(broker, control)
     ledger = Ledger(database, feed.committed, queue=settings.ledger_queue, batch=settings.ledger_batch)
     presence = Presence(redis, hub)
     keeper = Keeper(heartbeat_seconds=settings.heartbeat_seconds, dead_after_seconds=settings.dead_after_seconds)
@@ -75,6 +79,8 @@ def create_app(settings: Settings) -> Service:
     lifecycle.add("postgres", database)
     lifecycle.add("epoch", Epoch(database, arrivals))
     lifecycle.add("broker", broker)
+    if apart:
+        lifecycle.add("control", control)
     lifecycle.add("bells", bells)
     lifecycle.add("feed", feed)
     lifecycle.add("ledger", ledger)

@@ -1,6 +1,6 @@
 """What a chat pod is told."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -12,6 +12,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
 
     database_url: Url
     redis_url: Url
+    broker_url: Url | None = None  # where bells are rung, if not at redis_url
+    broker_mode: Literal["classic", "sharded"] = "classic"  # sharded: pub/sub by slot, broker_url being a Redis Cluster
     auth_url: Url
     database_connections: Positive = 10
     rate_limits: OnOff = "on"

@@ -1,6 +1,7 @@
 """A TCP proxy in front of an engine, to cut and to freeze."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 
 class Link:
@@ -54,3 +55,11 @@ class Link:
             await self._flowing.wait()
             writer.write(data)
         raise ConnectionResetError  # one end has gone: end the other
+
+
+async def link_to(url: str) -> tuple[Link, str]:
+    """A proxy in front of an engine, and the engine's URL through it."""
+    parts = urlsplit(url)
+    link = Link(parts.hostname or "", parts.port or 0)
+    await link.open()
+    return link, url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{link.port}")

@@ -46,21 +46,23 @@ class Bells:
         self._hub = hub
         self._feed = feed
         self._broker: Broker | None = None
+        self._control: Broker | None = None
         self._room_prefix = keys.ROOM_PREFIX.encode()
         self._user_prefix = keys.USER_PREFIX.encode()
         self._revocations = keys.REVOCATIONS_CHANNEL.encode()
         self.on_membership: Callable[[UUID, Membership], None] = lambda user, change: None
         self.on_revoked: Callable[[UUID], None] = lambda session: None
 
-    def use(self, broker: Broker) -> None:
-        """The broker; it needs `hear`, so it comes second."""
+    def use(self, broker: Broker, control: Broker) -> None:
+        """The brokers of rooms and users, and of other services; they need `hear`, so they come second."""
         self._broker = broker
+        self._control = control
 
     async def start(self) -> None:
         """Hear of ended sessions, now or when Redis is there."""
-        if self._broker is not None:
+        if self._control is not None:
             try:
-                await self._broker.subscribe([self._revocations])
+                await self._control.subscribe([self._revocations])
             except BrokerAway:
                 logger.warning("ended sessions are heard of when Redis is back")
 

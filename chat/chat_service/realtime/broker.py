@@ -1,27 +1,28 @@
-"""Redis pub/sub as a bell: at most once, which is all that is asked of it.
+"""Redis pub/sub as a bell: at most once, which is all that is asked of it. Classic on one node, sharded on a cluster.
 
-Two connections speak RESP directly, hiredis parses: PUBLISH costs one `write` per loop turn, however many messages, and
-nothing is retried. A subscription is counted by those who need it and confirmed by Redis before `subscribe` returns.
-When a connection breaks or Redis stops answering, both are closed and opened again with a back-off; `on_up` then tells
-that bells may have been missed.
+PUBLISH costs one `write` per node and loop turn, however many messages, and nothing is retried. A subscription is
+counted by those who need it and confirmed by Redis before `subscribe` returns. When a connection breaks, Redis stops
+answering, or a slot moves, all are closed and opened again with a back-off; `on_up` then tells that bells may have been
+missed.
 """
 
 import asyncio
 import contextlib
 import logging
 import random
-import ssl
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import hiredis
 from prometheus_client import Counter, Gauge
 
+from .redis_link import CONNECT_SECONDS, Link, encode, open_link
+from .topology import CLASSIC, SHARDED, Topology, classic, sharded
+
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0  # without any byte from Redis, although asked
 PING_SECONDS = 0.5
 MAX_BACKOFF_SECONDS = 2.0
@@ -39,28 +40,51 @@ class BrokerAway(Exception):
     """Redis cannot be reached now; `on_up` will tell when it can."""
 
 
+class _Node:
+    """The two connections to one Redis node, and what waits to be published there."""
+
+    __slots__ = ("outgoing", "publisher", "subscriber")
+
+    def __init__(self, publisher: Link, subscriber: Link) -> None:
+        self.publisher = publisher
+        self.subscriber = subscriber
+        self.outgoing: list[bytes] = []
+
+    def links(self) -> tuple[Link, Link]:
+        return self.publisher, self.subscriber
+
+
 class Broker:
     """Publishes and subscribes.
 
     Arguments:
-        url: `redis://[user:password@]host:port`, or `rediss://`.
+        url: `redis://[user:password@]host:port`, or `rediss://`; of a cluster, any node's.
         on_bell: called with (channel, payload) of each message; must not raise or block.
         on_up: called after each (re)connection, when everything is subscribed again.
         on_down: called when the connection is lost.
+        on_cluster: sharded pub/sub on a Redis Cluster instead of classic pub/sub on one node.
     """
 
     def __init__(
-        self, url: str, on_bell: OnBell, on_up: Callable[[], None], on_down: Callable[[], None] = lambda: None
+        self,
+        url: str,
+        on_bell: OnBell,
+        on_up: Callable[[], None] = lambda: None,
+        on_down: Callable[[], None] = lambda: None,
+        *,
+        on_cluster: bool = False,
     ) -> None:
         self._url = urlsplit(url)
         self._on_bell = on_bell
         self._on_up = on_up
         self._on_down = on_down
+        self._words = SHARDED if on_cluster else CLASSIC
+        self._topology = classic(self._url)
+        self._nodes: list[_Node] = []
         self._wanted: dict[bytes, int] = {}
         self._confirmations: dict[bytes, asyncio.Future[None]] = {}
-        self._subscriber: _Link | None = None
-        self._publisher: _Link | None = None
-        self._outgoing: list[bytes] = []
+        self._flush_scheduled = False
+        self._moved = False
         self._runner: asyncio.Task[None] | None = None
         self._first_up = asyncio.Event()
         self.up = False
@@ -73,7 +97,7 @@ class Broker:
                 await self._first_up.wait()
 
     async def stop(self) -> None:
-        """Close both connections, after what was published is written."""
+        """Close all connections, after what was published is written."""
         self._flush()
         if self._runner is not None:
             self._runner.cancel()
@@ -85,11 +109,11 @@ class Broker:
         if not self.up:
             bells_dropped.inc()
             return
-        if not self._outgoing:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
-        self._outgoing.append(
-            b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(payload), payload)
-        )
+        node = self._nodes[self._topology.node_of(channel)]
+        node.outgoing.append(encode(self._words.publish, channel, payload))
 
     async def subscribe(self, channels: Iterable[bytes]) -> None:
         """Need these channels once more; returns when Redis has confirmed those that are new.
@@ -97,19 +121,18 @@ class Broker:
         Raises:
             BrokerAway: not confirmed; they are subscribed when Redis is back.
         """
-        waiting = []
-        fresh = []
+        loop = asyncio.get_running_loop()
+        waiting, fresh = [], []
         for channel in channels:
             self._wanted[channel] = self._wanted.get(channel, 0) + 1
             if self._wanted[channel] == 1 and channel not in self._confirmations:
-                self._confirmations[channel] = asyncio.get_running_loop().create_future()
+                self._confirmations[channel] = loop.create_future()
                 fresh.append(channel)
             if channel in self._confirmations:
                 waiting.append(self._confirmations[channel])
-        if not self.up or self._subscriber is None:
+        if not self.up:
             raise BrokerAway
-        if fresh:
-            self._subscriber.command(b"SUBSCRIBE", *fresh)
+        self._command(self._words.subscribe, fresh)
         if waiting:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -126,23 +149,36 @@ class Broker:
                 self._wanted[channel] = count
             elif count == 0:
                 del self._wanted[channel]
-                confirmation = self._confirmations.pop(channel, None)
-                if confirmation is not None and not confirmation.done():
-                    confirmation.set_result(None)
+                self._confirm(channel)
                 left.append(channel)
-        if left and self._subscriber is not None:
-            self._subscriber.command(b"UNSUBSCRIBE", *left)
+        self._command(self._words.unsubscribe, left)
+
+    def _command(self, word: bytes, channels: list[bytes]) -> None:
+        """(Un)subscribe, each channel on its node; on a cluster each in a command of its own, since slots differ."""
+        if not self._nodes:
+            return
+        if self._words is CLASSIC:
+            for start in range(0, len(channels), 1000):
+                self._nodes[0].subscriber.command(word, *channels[start : start + 1000])
+            return
+        by_node: dict[int, list[bytes]] = {}
+        for channel in channels:
+            by_node.setdefault(self._topology.node_of(channel), []).append(encode(word, channel))
+        for index, commands in by_node.items():
+            self._nodes[index].subscriber.write(b"".join(commands))
 
     def _flush(self) -> None:
-        outgoing, self._outgoing = self._outgoing, []
-        link = self._publisher
-        if not outgoing:
-            return
-        if link is None or link.unsent() > MAX_UNSENT_BYTES:
-            bells_dropped.inc(len(outgoing))
-            return
-        link.write(b"".join(outgoing))
-        bells_published.inc(len(outgoing))
+        self._flush_scheduled = False
+        for node in self._nodes:
+            if node.outgoing:
+                outgoing, node.outgoing = node.outgoing, []
+                if node.publisher.unsent() > MAX_UNSENT_BYTES:
+                    bells_dropped.inc(len(outgoing))
+                else:
+                    node.publisher.write(b"".join(outgoing))
+                    bells_published.inc(len(outgoing))
+
+    # --- being connected ----------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         backoff = 0.05
@@ -159,108 +195,82 @@ class Broker:
 
     async def _connect(self) -> None:
         async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
-            publisher = await _open(self._url, _ignore)
-            self._publisher = publisher
-            subscriber = await _open(self._url, self._heard)
-            self._subscriber = subscriber
-            channels = list(self._wanted)
+            self._moved = False
+            self._topology = await self._find_nodes()
+            for host, port in self._topology.nodes:
+                publisher = await open_link(self._url, host, port, self._published)
+                try:
+                    subscriber = await open_link(self._url, host, port, self._heard)
+                except BaseException:
+                    publisher.close()
+                    raise
+                self._nodes.append(_Node(publisher, subscriber))
             loop = asyncio.get_running_loop()
-            for channel in channels:
-                if channel not in self._confirmations:
-                    self._confirmations[channel] = loop.create_future()
-            for start in range(0, len(channels), 1000):
-                subscriber.command(b"SUBSCRIBE", *channels[start : start + 1000])
-            pending = [self._confirmations[channel] for channel in channels if channel in self._confirmations]
+            for channel in self._wanted:
+                self._confirmations.setdefault(channel, loop.create_future())
+            pending = [self._confirmations[channel] for channel in self._wanted]
+            self._command(self._words.subscribe, list(self._wanted))
             await asyncio.gather(*(asyncio.shield(future) for future in pending))
         self.up = True
         self._first_up.set()
         broker_up.set(1)
         self._on_up()
 
+    async def _find_nodes(self) -> Topology:
+        if self._words is CLASSIC:
+            return classic(self._url)
+        return await sharded(self._url, self._topology.nodes)
+
     async def _watch(self) -> None:
-        """Ping both; return by raising when one of them is lost or silent."""
+        """Ping all; return by raising when one is lost or silent, or the slots have moved."""
         while True:
             await asyncio.sleep(PING_SECONDS)
-            for link in (self._publisher, self._subscriber):
-                if link is None or link.lost:
-                    raise BrokerAway
-                if time.monotonic() - link.heard_at > ANSWER_SECONDS:
-                    raise TimeoutError("no answer")
-                link.command(b"PING")
+            if self._moved:
+                raise BrokerAway("slots have moved")
+            for node in self._nodes:
+                for link in node.links():
+                    if link.lost:
+                        raise BrokerAway("a connection was lost")
+                    if time.monotonic() - link.heard_at > ANSWER_SECONDS:
+                        raise TimeoutError("no answer")
+                    link.command(b"PING")
 
     def _drop(self) -> None:
         was_up, self.up = self.up, False
         broker_up.set(0)
-        for link in (self._publisher, self._subscriber):
-            if link is not None:
+        nodes, self._nodes = self._nodes, []
+        for node in nodes:
+            bells_dropped.inc(len(node.outgoing))
+            for link in node.links():
                 link.close()
-        self._publisher = self._subscriber = None
         if was_up:
             self._on_down()
 
+    # --- what Redis says ----------------------------------------------------------------------------------------------
+
     def _heard(self, reply: Any) -> None:
-        if not isinstance(reply, list) or len(reply) != 3:
-            return
-        kind, channel, payload = reply
-        if kind == b"message":
-            bells_heard.inc()
-            self._on_bell(channel, payload)
-        elif kind == b"subscribe":
-            confirmation = self._confirmations.pop(channel, None)
-            if confirmation is not None and not confirmation.done():
-                confirmation.set_result(None)
+        if isinstance(reply, list) and len(reply) == 3:
+            kind, channel, payload = reply
+            if kind == self._words.message:
+                bells_heard.inc()
+                self._on_bell(channel, payload)
+            elif kind == self._words.subscribed:
+                self._confirm(channel)
+            elif kind == self._words.unsubscribed and channel in self._wanted:
+                self._moved = True  # the node gave the channel's slot away
+        elif isinstance(reply, hiredis.ReplyError):
+            self._refused(reply)
 
+    def _published(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError):
+            self._refused(reply)
 
-def _ignore(reply: Any) -> None:
-    if isinstance(reply, hiredis.ReplyError):
-        logger.error("Redis refused a command", extra={"error": str(reply)})
+    def _refused(self, error: Exception) -> None:
+        if not str(error).startswith(("MOVED", "CLUSTERDOWN", "LOADING")):
+            logger.error("Redis refused a command", extra={"error": str(error)})
+        self._moved = True
 
-
-class _Link(asyncio.Protocol):
-    """One connection to Redis."""
-
-    def __init__(self, on_reply: Callable[[Any], None]) -> None:
-        self._reader = hiredis.Reader()
-        self._on_reply = on_reply
-        self._transport: asyncio.Transport | None = None
-        self.heard_at = time.monotonic()
-        self.lost = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-
-    def data_received(self, data: bytes) -> None:
-        self.heard_at = time.monotonic()
-        self._reader.feed(data)
-        while (reply := self._reader.gets()) is not False:
-            self._on_reply(reply)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
-
-    def command(self, *words: bytes) -> None:
-        self.write(b"*%d\r\n%b" % (len(words), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)))
-
-    def write(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def unsent(self) -> int:
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-
-async def _open(url: Any, on_reply: Callable[[Any], None]) -> _Link:
-    tls = ssl.create_default_context() if url.scheme == "rediss" else None
-    async with asyncio.timeout(CONNECT_SECONDS):
-        _, link = await asyncio.get_running_loop().create_connection(
-            lambda: _Link(on_reply), url.hostname, url.port or 6379, ssl=tls
-        )
-    if url.password:
-        link.command(
-            b"AUTH", *([unquote(url.username).encode()] if url.username else []), unquote(url.password).encode()
-        )
-    return link
+    def _confirm(self, channel: bytes) -> None:
+        confirmation = self._confirmations.pop(channel, None)
+        if confirmation is not None and not confirmation.done():
+            confirmation.set_result(None)

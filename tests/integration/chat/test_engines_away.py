@@ -4,24 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.support.auth import User
 from tests.support.chat import Pod, until
-from tests.support.links import Link
+from tests.support.links import Link, link_to
 
 People = Callable[[int], list[User]]
 StartPod = Callable[..., Any]
-
-
-async def link_to(url: str) -> tuple[Link, str]:
-    """A proxy in front of an engine, and the engine's URL through it."""
-    parts = urlsplit(url)
-    link = Link(parts.hostname or "", parts.port or 0)
-    await link.open()
-    return link, url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{link.port}")
 
 
 @pytest.fixture
