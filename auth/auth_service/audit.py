@@ -3,12 +3,13 @@
 import logging
 from uuid import UUID
 
+from prometheus_client import Counter
+
 logger = logging.getLogger("audit")
+security_events = Counter("parley_auth_events_total", "Security events, as in the audit log", ["event"])
 
 
-def record(
-    event: str, *, user_id: UUID | None = None, session_id: UUID | None = None, address: str = "", detail: str = ""
-) -> None:
+def record(event: str, *, user_id: UUID | None = None, session_id: UUID | None = None, address: str = "") -> None:
     """Write one line.
 
     Arguments:
@@ -16,7 +17,7 @@ def record(
         user_id: whose account, when that is known.
         session_id: which session.
         address: where the request came from.
-        detail: a stable word more.
     """
-    extra = {"event": event, "user_id": user_id, "session_id": session_id, "address": address, "detail": detail}
+    security_events.labels(event).inc()
+    extra = {"event": event, "user_id": user_id, "session_id": session_id, "address": address}
     logger.info(event, extra={name: value for name, value in extra.items() if value})

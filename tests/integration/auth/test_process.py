@@ -64,6 +64,7 @@ def test_it_serves_and_ends_with_0(tmp_path: Path, database_url: str, redis_url:
         me = api.get("/auth/me", headers={"Authorization": f"Bearer {token}"})
         assert me.json()["username"] == "As-a-process"
         assert api.post("/auth/refresh", json={"refresh_token": refresh}).status_code == 200
+        assert 'parley_auth_events_total{event="registered"} 1.0' in api.get("/metrics").text
         assert "parley_auth_hash_seconds_count 2.0" in api.get("/metrics").text  # nobody's, and this one
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) == 0
