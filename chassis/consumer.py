@@ -1,0 +1,175 @@
+"""Handles the events of Kafka topics, each at least once and those of a key in order."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client import Counter, Histogram
+
+from . import metrics, postgres
+from .kafka import (
+    CLOSE_SECONDS,
+    REQUEST_SECONDS,
+    Backoff,
+    Kafka,
+    KafkaAway,
+    ended,
+    ensure_topics,
+    milliseconds,
+    paused,
+    quieten,
+    translated,
+)
+from .redis import RedisAway
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+SESSION_SECONDS = 6.0  # after which a silent member loses its partitions; the least that brokers accept
+ATTEMPTS = 3  # at an event whose handler fails for a reason of its own
+
+consumed = Counter("parley_events_consumed_total", "Events handled", ["topic"])
+skipped = Counter("parley_events_skipped_total", "Events passed over, by reason", ["topic", "reason"])
+ages = Histogram(
+    "parley_event_age_seconds",
+    "Time from an event's arrival in Kafka until it was handled",
+    ["topic"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)
+EventT = TypeVar("EventT")
+
+
+class Consumer(Generic[EventT]):
+    """Handles the events of some topics in order per key, at least once each, as a component.
+
+    An offset is committed after its event has been handled. While what the handler needs is away, the same event is
+    tried again until it is back. An event that cannot be read, or whose handler fails otherwise ATTEMPTS times, is
+    logged, counted and passed over.
+
+    Arguments:
+        kafka: where; None turns it off.
+        group: whose offsets these are.
+        topics: made if they are missing.
+        decode: a record's value as an event; raises ValueError (msgspec's errors are) if it is none.
+        handle: must be idempotent by the event's id.
+    """
+
+    def __init__(
+        self,
+        kafka: Kafka | None,
+        *,
+        group: str,
+        topics: Sequence[str],
+        decode: Callable[[bytes], EventT],
+        handle: Callable[[EventT], Awaitable[None]],
+    ) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._topics = list(topics)
+        self._decode = decode
+        self._handle = handle
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin; Kafka need not be there."""
+        if self._kafka is None:
+            logger.info("no KAFKA_URL: events are not consumed", extra={"group": self._group})
+            return
+        quieten()
+        self._task = asyncio.create_task(self._run(self._kafka), name=f"consumer {self._group}")
+
+    async def stop(self) -> None:
+        """Finish the event at hand, commit, leave the group; within about 2 * CLOSE_SECONDS."""
+        self._stopping.set()
+        if self._task is not None and not await ended(self._task, 2 * CLOSE_SECONDS):
+            logger.warning("the consumer did not end in time", extra={"group": self._group})
+
+    async def _run(self, kafka: Kafka) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            consumer = AIOKafkaConsumer(
+                *self._topics,
+                bootstrap_servers=kafka.servers,
+                group_id=self._group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                request_timeout_ms=milliseconds(1.5 * SESSION_SECONDS),  # joining waits for members that are dead
+                fetch_max_wait_ms=200,
+                metadata_max_age_ms=30_000,
+                session_timeout_ms=milliseconds(SESSION_SECONDS),
+                heartbeat_interval_ms=1_000,
+            )
+            try:
+                await ensure_topics(kafka, self._topics)
+                async with translated(3 * SESSION_SECONDS):
+                    await consumer.start()
+                backoff.reset()
+                logger.info("consuming", extra={"group": self._group, "topics": self._topics})
+                await self._consume(consumer)
+            except Exception as error:
+                metrics.dependency_errors.labels("kafka").inc()
+                level = logging.WARNING if isinstance(error, KafkaAway | KafkaError | OSError) else logging.ERROR
+                logger.log(level, "cannot consume", extra={"group": self._group, "error": repr(error)})
+            finally:
+                await ended(consumer.stop())
+            await paused(self._stopping, backoff.following())
+
+    async def _consume(self, consumer: Any) -> None:
+        while not self._stopping.is_set():
+            for place, records in (
+                await consumer.getmany(timeout_ms=milliseconds(POLL_SECONDS), max_records=500)
+            ).items():
+                done = None
+                for record in records:
+                    # Whoever has the partition now begins at the last commit.
+                    if place not in consumer.assignment() or not await self._take(record):
+                        break
+                    done = record.offset
+                if done is not None:
+                    await self._commit(consumer, place, done + 1)
+
+    async def _take(self, record: Any) -> bool:
+        """Handle or pass over a record. False when the process stops before that is done."""
+        backoff, attempts = Backoff(), 0
+        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        while True:
+            try:
+                await self._handle(self._decode(record.value))
+            except ValueError as error:
+                skipped.labels(record.topic, "unreadable").inc()
+                logger.error("an event cannot be read", extra={**where, "error": str(error)})
+                return True
+            except Exception as error:
+                if is_transient(error):
+                    if not attempts:
+                        logger.warning("an event has to wait", extra={**where, "error": repr(error)})
+                else:
+                    attempts += 1
+                    if attempts == ATTEMPTS:
+                        skipped.labels(record.topic, "failed").inc()
+                        logger.exception("an event cannot be handled", extra=where)
+                        return True
+                if await paused(self._stopping, backoff.following()):
+                    return False
+            else:
+                consumed.labels(record.topic).inc()
+                ages.labels(record.topic).observe(max(0.0, time.time() - record.timestamp / 1000))
+                return True
+
+    async def _commit(self, consumer: Any, place: TopicPartition, offset: int) -> None:
+        """Commit; if that fails (a rebalance, aiokafka#929; a broker away) the events come again, which is harmless."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await consumer.commit({place: offset})
+        except (KafkaError, TimeoutError) as error:
+            logger.info("could not commit", extra={"group": self._group, "error": repr(error)})
+
+
+def is_transient(error: Exception) -> bool:
+    """True when what failed was a dependency, which will be back."""
+    return postgres.is_away(error) or isinstance(error, RedisAway)

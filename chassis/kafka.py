@@ -1,0 +1,172 @@
+"""Kafka, so that its absence costs nothing but delay: where it is, its topics, and bounds for all that waits for it.
+
+aiokafka's own waits have no bound while a broker is away (aiokafka#1101), so everything here has one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import msgspec
+from aiokafka import errors as kafka_errors
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+
+from .settings import OnOff, Positive, Seconds, ServiceSettings
+
+logger = logging.getLogger(__name__)
+
+REQUEST_SECONDS = 3.0  # for one request to a broker, its repetitions included
+OPEN_SECONDS = 10.0  # to connect, make topics and learn where partitions are
+CLOSE_SECONDS = 2.0
+FIRST_BACKOFF_SECONDS = 0.2
+LAST_BACKOFF_SECONDS = 5.0
+_SERVER = r"(\[[0-9A-Fa-f:.]+\]|[^/,:@\s\[\]]+):[0-9]{1,5}"
+KafkaUrl = Annotated[str, msgspec.Meta(pattern=rf"^kafka://{_SERVER}(,{_SERVER})*/?$")]
+
+
+class KafkaSettings(ServiceSettings, frozen=True, kw_only=True):
+    """The settings of a service that speaks to Kafka; without `kafka_url` it does not."""
+
+    kafka_url: KafkaUrl | None = None  # kafka://host:port[,host:port]
+    kafka_partitions: Positive = 6  # of a topic that has to be made
+    kafka_replication: Positive = 1
+    kafka_idempotence: OnOff = "off"  # needs brokers that know idempotent producers
+    outbox_retention_seconds: Seconds = 600.0  # how long sent events are kept, for brokers that may lose them
+
+
+class Kafka(msgspec.Struct, frozen=True):
+    """Where Kafka is and what topics are like."""
+
+    servers: str  # host:port[,host:port]
+    partitions: int = 6
+    replication: int = 1
+    idempotent: bool = False
+
+
+class KafkaAway(Exception):
+    """Kafka does not answer, or not now: try again later."""
+
+
+class KafkaRefuses(Exception):
+    """Kafka will never take this batch: one of its records is at fault."""
+
+
+def kafka_of(settings: KafkaSettings) -> Kafka | None:
+    """Where Kafka is, None when there is none."""
+    if settings.kafka_url is None:
+        return None
+    servers = settings.kafka_url.removeprefix("kafka://").rstrip("/")
+    return Kafka(servers, settings.kafka_partitions, settings.kafka_replication, settings.kafka_idempotence == "on")
+
+
+async def ensure_topics(kafka: Kafka, topics: Sequence[str]) -> None:
+    """Make the topics that are not there; what is there stays as it is.
+
+    Raises:
+        KafkaAway: it could not be done in time.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.servers, request_timeout_ms=milliseconds(REQUEST_SECONDS))
+    try:
+        async with translated():
+            await admin.start()
+            missing = set(topics) - set(await admin.list_topics())
+            if missing:
+                wanted = [NewTopic(topic, kafka.partitions, kafka.replication) for topic in sorted(missing)]
+                answer = await admin.create_topics(wanted)
+                for topic, code, *_ in answer.topic_errors:
+                    error = kafka_errors.for_code(code)
+                    if error not in (kafka_errors.NoError, kafka_errors.TopicAlreadyExistsError):
+                        logger.error("could not make a topic", extra={"topic": topic, "error": error.__name__})
+    finally:
+        await ended(admin.close())
+
+
+class Backoff:
+    """Twice as long each time, up to LAST_BACKOFF_SECONDS."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._seconds = FIRST_BACKOFF_SECONDS
+
+    def following(self) -> float:
+        """How long to wait now, in seconds."""
+        seconds, self._seconds = self._seconds, min(2 * self._seconds, LAST_BACKOFF_SECONDS)
+        return seconds
+
+
+async def paused(stopping: asyncio.Event, seconds: float) -> bool:
+    """Wait; at once True when `stopping` is set."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    return stopping.is_set()
+
+
+@asynccontextmanager
+async def translated(seconds: float = OPEN_SECONDS) -> AsyncIterator[None]:
+    """Give the block so many seconds and turn whatever can go wrong with Kafka into KafkaAway."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise KafkaAway(repr(error)) from error
+
+
+async def ended(closing: "Coroutine[Any, Any, Any] | asyncio.Task[Any]", seconds: float = CLOSE_SECONDS) -> bool:
+    """Wait until `closing` has ended, however it ends; cancel it after `seconds` and wait as long
+    again. Returns whether it ended by itself.
+
+    It runs in a task of its own: aiokafka's `stop` may hang, and may raise the CancelledError of its own tasks.
+    """
+    task = asyncio.ensure_future(closing)
+    task.add_done_callback(look_at)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if not done:
+            task.cancel()
+            await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+    return bool(done)
+
+
+def look_at(future: "asyncio.Future[Any]") -> None:
+    """So that nobody reports an error which nobody waited for."""
+    if not future.cancelled():
+        future.exception()
+
+
+def milliseconds(seconds: float) -> int:
+    """As aiokafka wants its times."""
+    return int(seconds * 1000)
+
+
+class Occasional(logging.Handler):
+    """Passes a record on if there was none for `seconds`: while a broker is away aiokafka logs ten lines a second."""
+
+    def __init__(self, seconds: float = 30) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._quiet_until = float("-inf")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        if (now := time.monotonic()) >= self._quiet_until:
+            self._quiet_until = now + self._seconds
+            logging.getLogger().handle(record)
+
+
+def quieten() -> None:
+    """Put an Occasional between aiokafka and the log; harmless when repeated."""
+    noisy = logging.getLogger("aiokafka")
+    if not any(isinstance(handler, Occasional) for handler in noisy.handlers):
+        noisy.addHandler(Occasional())
+        noisy.propagate = False
