@@ -6,8 +6,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
-from .conftest import PASSWORD, Auth, Link, StartAuth, User
+from contracts import keys
+
+from .conftest import PASSWORD, Auth, Link, StartAuth, User, eventually
 
 SECONDS = 2.5
 
@@ -34,10 +37,11 @@ async def needs_postgres(auth: Auth, user: User) -> list[httpx.Response]:
 
 @pytest.mark.parametrize("frozen", [False, True])
 async def test_without_postgres_what_needs_it_is_refused_in_time(
-    start_auth: StartAuth, postgres_link: Link, frozen: bool
+    start_auth: StartAuth, postgres_link: Link, redis_client: "Redis", frozen: bool
 ) -> None:
     async with start_auth(database_url=postgres_link.url) as auth:
         user = await auth.register()
+        await eventually(lambda: redis_client.exists(keys.REVOCATIONS_SENTINEL))
         postgres_link.freeze() if frozen else await postgres_link.cut()
         started = time.monotonic()
         responses = await needs_postgres(auth, user)

@@ -1,8 +1,5 @@
 """The end of a session reaches everybody, whatever happens to Redis."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +10,7 @@ from auth_service.store import sessions as store
 from chassis.revocations import Revocations
 from contracts import keys
 
-from .conftest import Auth, Link, StartAuth
-
-
-async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.01)
+from .conftest import Auth, Link, StartAuth, eventually
 
 
 def gateway(redis: "Redis", auth: Auth) -> Revocations:
