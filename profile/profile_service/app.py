@@ -3,19 +3,24 @@
 from typing import cast
 
 import httpx
+import msgspec
 
 from chassis.app import check_access_marks
 from chassis.app import create_app as create_quart
 from chassis.asgi import App
+from chassis.consumer import Consumer
 from chassis.identity import Owner, remote_guard
+from chassis.kafka import kafka_of
 from chassis.lifecycle import Closing, Lifecycle
 from chassis.migrations import Migrations
 from chassis.postgres import Postgres
 from chassis.redis import connect
 from chassis.service import Service
 from contracts import internal, keys
+from contracts.events import USER_TOPIC, Event
 
 from .directory import Directory
+from .events import UserEvents
 from .profiles import Profiles
 from .routes.profiles import WhoConverter, profile_routes
 from .settings import Settings
@@ -36,6 +41,16 @@ def create_app(settings: Settings) -> Service:
     )
     lifecycle.add("clients", Closing(http.aclose, redis.aclose))
     lifecycle.add("postgres", postgres)
+    lifecycle.add(
+        "user events",
+        Consumer(
+            kafka_of(settings),
+            group="profile",
+            topics=[USER_TOPIC],
+            decode=msgspec.json.Decoder(Event).decode,
+            handle=UserEvents(postgres).apply,
+        ),
+    )
 
     app = create_quart(
         "profile_service",

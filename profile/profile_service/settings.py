@@ -1,10 +1,11 @@
 """What the profile service is told."""
 
-from chassis.settings import Positive, Seconds, ServiceSettings, Url
+from chassis.kafka import KafkaSettings
+from chassis.settings import Positive, Seconds, Url
 
 
-class Settings(ServiceSettings, frozen=True, kw_only=True):
-    """The profile service's settings; see chassis.settings for the common ones."""
+class Settings(KafkaSettings, frozen=True, kw_only=True):
+    """The profile service's settings; see chassis.settings and chassis.kafka for the common ones."""
 
     database_url: Url
     redis_url: Url

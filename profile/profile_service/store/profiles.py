@@ -40,6 +40,44 @@ async def insert_profile(connection: Connection, account: Account) -> bool:
     return bool(status.endswith(" 1"))
 
 
+async def complete_profile(connection: Connection, account: Account) -> None:
+    """Give a profile what the registration said, if its owner has not written it yet: while auth was away it may have
+    been made from less."""
+    await connection.execute(
+        """UPDATE user_profiles
+              SET username = $2, username_key = $3, display_name = $4, display_key = $5,
+                  created_at = $6, updated_at = $6
+            WHERE id = $1
+              AND updated_at = created_at
+              AND deleted_at IS NULL""",
+        account.id,
+        account.username,
+        search_key(account.username),
+        account.display_name,
+        search_key(account.display_name),
+        account.created_at,
+    )
+
+
+async def rename_profile(connection: Connection, user_id: UUID, username: str | None, display_name: str | None) -> None:
+    """Give a profile, if there is one, the names that are not None."""
+    await connection.execute(
+        """UPDATE user_profiles
+              SET username     = coalesce($2, username),
+                  username_key = coalesce($3, username_key),
+                  display_name = coalesce($4, display_name),
+                  display_key  = coalesce($5, display_key),
+                  updated_at   = now()
+            WHERE id = $1
+              AND deleted_at IS NULL""",
+        user_id,
+        username,
+        None if username is None else search_key(username),
+        display_name,
+        None if display_name is None else search_key(display_name),
+    )
+
+
 async def update_profile(connection: Connection, user_id: UUID, change: ProfileChange) -> ProfileRow | None:
     """Change what `change` gives of a user's own profile. None when there is none."""
     name = None if change.display_name is UNSET else change.display_name
@@ -79,6 +117,17 @@ async def delete_profile(connection: Connection, user_id: UUID) -> bool:
         user_id,
     )
     return bool(status.endswith(" 1"))
+
+
+async def bury_profile(connection: Connection, user_id: UUID) -> None:
+    """Leave nothing of a user but the memory that he is gone, also if he was never here."""
+    if not await delete_profile(connection, user_id):
+        await connection.execute(
+            """INSERT INTO user_profiles (id, username, display_name, username_key, display_key, deleted_at)
+               VALUES ($1, '', '', '', '', now())
+                   ON CONFLICT (id) DO NOTHING""",
+            user_id,
+        )
 
 
 async def restore_profile(connection: Connection, account: Account, profile: NewProfile) -> ProfileRow | None:

@@ -35,7 +35,8 @@ async def run(environment: Mapping[str, str]) -> asyncio.subprocess.Process:
 async def test_it_starts_serves_and_ends_when_told(auth: FakeAuth, database_url: str, redis_url: str) -> None:
     alice, port = auth.register("alice"), free_port()
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "AUTH_URL": auth.url}
-    process = await run({**urls, "PORT": str(port)})
+    nobody_there = f"kafka://127.0.0.1:{free_port()}"  # which it can do without
+    process = await run({**urls, "KAFKA_URL": nobody_there, "PORT": str(port)})
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             async with asyncio.timeout(15):
