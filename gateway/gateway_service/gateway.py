@@ -15,8 +15,8 @@ from .request import Request
 from .routes import GATEWAY, WEB_ROOT, Kind, Route, Router
 from .sockets import Sockets
 
-DISCARD_BYTES = 1024 * 1024
-DISCARD_SECONDS = 2.0
+DISCARD_BYTES = 128 * 1024
+DISCARD_SECONDS = 0.5
 
 
 class Gateway:
@@ -68,8 +68,8 @@ class Gateway:
             await self._answer(request, scope, body, send, headers)
         except Problem as problem:
             problem.headers.update(headers)
-            if b"content-length" in dict(scope["headers"]) or b"transfer-encoding" in dict(scope["headers"]):
-                await body.discard()
+            if problem.status != 408:
+                await body.discard(scope)
             raise
 
     async def _answer(
@@ -88,8 +88,12 @@ class Gateway:
         if route.service == GATEWAY:
             path = {"path": route.prefix, "raw_path": route.prefix.encode()}
             await self._pages({**scope, **path}, receive, with_headers(send, extra))
-        else:
+            return
+        try:
             await self._proxy.forward(route.service, request, extra, receive, send)
+        except Problem as problem:
+            problem.headers.update(extra)
+            raise
 
     def _find(self, request: Request) -> Route:
         """The route of an HTTP request.
@@ -135,8 +139,11 @@ class Body:
             self.complete = True
         return message
 
-    async def discard(self) -> None:
-        """Take what is left, within reason: a client that is still sending would not see an answer before a close."""
+    async def discard(self, scope: Scope) -> None:
+        """Take what is left, within reason, so that the connection can be used again after an early answer."""
+        names = [name for name, _ in scope["headers"]]
+        if b"content-length" not in names and b"transfer-encoding" not in names:
+            return
         taken = 0
         try:
             async with asyncio.timeout(DISCARD_SECONDS):

@@ -45,7 +45,7 @@ _IDENTITY_PREFIXES = (
     b"x-parley-",
     b"x-remote-",
 )
-_NOT_FROM_SERVICES = (b"access-control-", b"ratelimit-")
+_NOT_FROM_SERVICES = (b"access-control-", b"ratelimit-")  # these are ours to say
 EXPOSED = b"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id"
 
 
@@ -58,8 +58,8 @@ def passes_inward(name: bytes) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def passes_outward(name: bytes) -> bool:
-    """Whether a response's header of that name (in lower case) reaches the client."""
-    return name not in HOP_BY_HOP and not name.startswith(_NOT_FROM_SERVICES)
+    """Whether a response's header of that name (in lower case) reaches the client. The server writes its own Date."""
+    return name not in HOP_BY_HOP and name != b"date" and not name.startswith(_NOT_FROM_SERVICES)
 
 
 def named_in_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:

@@ -14,6 +14,8 @@ _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
+_LONGEST = {"size": MAX_CHUNK_LINE, "end": 1, "trailer": MAX_TRAILER_BYTES}  # a line, or the beginning of its end
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -107,7 +109,7 @@ class Chunks:
                     self._state = "end"
                 continue
             end = data.find(b"\r\n", position)
-            limit = MAX_TRAILER_BYTES if self._state == "trailer" else MAX_CHUNK_LINE
+            limit = _LONGEST[self._state]
             if (end if end >= 0 else len(data)) - position > limit:
                 raise Broken("a long line in a chunked body")
             if end < 0:

@@ -3,6 +3,7 @@
 A limit of N per period admits N at once, then one every period/N seconds.
 """
 
+import asyncio
 import logging
 import math
 import time
@@ -23,6 +24,7 @@ MICROSECONDS = 1_000_000
 RETRY_SECONDS = 0.5  # how long Redis is left alone after it failed, so that a frozen one does not slow every request
 LOG_SECONDS = 10.0
 MAX_LOCAL = 50_000
+MAX_CALLS = 16  # at the same time: redis-py does not wait for a free connection beyond its maximum, it fails
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -106,6 +108,7 @@ class Limits:
         self._redis = redis
         self._enabled = enabled
         self._script = redis.register_script(Path(__file__).with_name("limits.lua").read_text())
+        self._slots = asyncio.Semaphore(MAX_CALLS)
         self._local = LocalLimits()
         self._away_until = 0.0
         self._logged_at = float("-inf")
@@ -120,21 +123,25 @@ class Limits:
         """
         if not self._enabled and session_id is None:
             return Verdict(allowed=True)
-        if time.monotonic() >= self._away_until:
-            try:
-                async with guarded():
-                    if self._enabled:
-                        return await self._count(limit, key, session_id)
-                    return await self._look(session_id)
-            except RedisAway as error:
-                self._away_until = time.monotonic() + RETRY_SECONDS
-                self._log(error)
+        try:
+            async with self._slots:
+                if time.monotonic() >= self._away_until:
+                    return await self._ask(limit, key, session_id)
+        except RedisAway as error:
+            self._away_until = time.monotonic() + RETRY_SECONDS
+            self._log(error)
         if session_id is not None:
             metrics.degraded.labels("revocation_without_redis").inc()
         if not self._enabled:
             return Verdict(allowed=True, revoked=None)
         metrics.degraded.labels("limits_without_redis").inc()
         return self._local.check(key, limit, time.monotonic_ns() // 1000)
+
+    async def _ask(self, limit: Limit, key: str, session_id: UUID | None) -> Verdict:
+        async with guarded():
+            if self._enabled:
+                return await self._count(limit, key, session_id)
+            return await self._look(session_id)
 
     async def _count(self, limit: Limit, key: str, session_id: UUID | None) -> Verdict:
         names = [key] if session_id is None else [key, keys.revoked_session(session_id), keys.REVOCATIONS_SENTINEL]

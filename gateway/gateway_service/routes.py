@@ -97,4 +97,4 @@ class Router:
 
     def is_api(self, path: str) -> bool:
         """Whether the first segment belongs to the API, so that a browser gets no page for it."""
-        return path.split("/", 2)[1] in self._api
+        return path.split("/", 2)[1].lower() in self._api

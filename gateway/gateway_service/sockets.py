@@ -7,7 +7,6 @@ are spliced. No extension is ever negotiated on either side, so the frames of on
 
 import asyncio
 import contextlib
-import contextvars
 import functools
 import logging
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from .pool import dial
 from .proxy import MAX_CONNECTS, problem_of, upstream_errors
 from .request import Request
 from .routes import Route
-from .splice import Splice
+from .splice import ClientSide, PodSide, in_empty_context
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class Sockets:
         self._handshake_seconds = handshake_seconds
         self._idle_seconds = idle_seconds
         self._draining = False
-        self._open: dict[str, tuple[Pod, asyncio.Transport, asyncio.Transport]] = {}
+        self._open: dict[str, tuple[Pod, asyncio.Transport]] = {}
         self._all_closed = asyncio.Event()
 
     async def open(self, route: Route, request: Request, scope: Scope, send: Send) -> None:
@@ -122,7 +121,7 @@ class Sockets:
         """
         self._draining = True
         by_pod: dict[Pod, list[str]] = {}
-        for identifier, (pod, _, _) in self._open.items():
+        for identifier, (pod, _) in self._open.items():
             by_pod.setdefault(pod, []).append(identifier)
         asked = [
             self._ask_to_drain(pod, names[start : start + DRAIN_BATCH], budget_seconds)
@@ -138,9 +137,8 @@ class Sockets:
         left = list(self._open.values())
         if left:
             logger.warning("closing sockets that the pods have left open", extra={"sockets": len(left)})
-        for _, up, down in left:
+        for _, up in left:
             up.close()
-            down.close()
 
     @property
     def count(self) -> int:
@@ -215,17 +213,17 @@ class Sockets:
             down.close()
             up.abort()
             return
-        self._open[identifier] = (pod, up, down)
+        self._open[identifier] = (pod, up)
         pod.count_sockets(1)
         first = connection.detach()
-        up.set_protocol(Splice(down, functools.partial(self._closed, identifier)))
-        handover.take(Splice(up))
+        up.set_protocol(PodSide(down, functools.partial(self._closed, identifier)))
+        handover.take(ClientSide(up))
         if first:
             down.write(first)
-        contextvars.Context().run(up.resume_reading)
+        in_empty_context(up.resume_reading)
 
     def _closed(self, identifier: str) -> None:
-        pod, _, _ = self._open.pop(identifier)
+        pod, _ = self._open.pop(identifier)
         pod.count_sockets(-1)
         if not self._open:
             self._all_closed.set()
