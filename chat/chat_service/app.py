@@ -30,6 +30,7 @@ from .realtime.ledger import Ledger
 from .realtime.membership import MembershipChanges
 from .realtime.presence import Presence
 from .realtime.session import Limits
+from .realtime.sweep import Sweep
 from .rooms import Rooms
 from .routes import messages as message_routes
 from .routes import rooms as room_routes
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> Service:
     bells = Bells(settings.pod_name, hub, feed)
     on_cluster = settings.broker_mode == "sharded"
     broker_url = settings.broker_url or settings.redis_url
-    broker = Broker(broker_url, bells.hear, feed.on_up, feed.on_down, on_cluster=on_cluster)
+    broker = Broker(broker_url, bells.hear, on_cluster=on_cluster)
     apart = on_cluster or broker_url != settings.redis_url
     control = Broker(settings.redis_url, bells.hear) if apart else broker  # what other services ring, they ring there
     feed.use(broker)
@@ -72,7 +73,11 @@ def create_app(settings: Settings) -> Service:
     limited = settings.rate_limits == "on"
     limits = Limits(settings.frames_per_second if limited else 0, settings.frame_burst)
     commands = Commands(database, hub, ledger, arrivals, bells, guard, keeper, limits)
-    bells.on_membership = MembershipChanges(hub, arrivals, rooms).heard
+    membership = MembershipChanges(database, hub, arrivals, rooms)
+    bells.on_membership, bells.on_renamed = membership.heard, membership.renamed
+    sweep = Sweep(database, hub, feed.repairs, broker)
+    broker.on_up = [sweep.ask, membership.compare]
+    broker.on_down = [sweep.ask]
     bells.on_revoked = keeper.end_session
 
     lifecycle.add("clients", Closing(client.aclose, redis.aclose))
@@ -83,6 +88,8 @@ def create_app(settings: Settings) -> Service:
         lifecycle.add("control", control)
     lifecycle.add("bells", bells)
     lifecycle.add("feed", feed)
+    lifecycle.add("sweep", sweep)
+    lifecycle.add("membership", membership)
     lifecycle.add("ledger", ledger)
     lifecycle.add("presence", presence)
     lifecycle.add("keeper", keeper)

@@ -1,21 +1,19 @@
 """Use cases around rooms: my rooms, opening one with somebody, making a group."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from chassis.ids import uuid7
 from chassis.postgres import Postgres
-from chassis.problems import Invalid, NotFound
-from chassis.times import rfc3339, utc_now
-from contracts import events
+from chassis.problems import Conflict, Forbidden, Invalid, NotFound
 
 from . import policy
 from .model import PersonRow, Room
 from .people import People
 from .realtime.bells import Bells
+from .store import members as member_store
 from .store import rooms as store
 from .views import Online, view_rooms
 
@@ -70,6 +68,13 @@ class Rooms:
             raise NotFound("There is no such room.", code="room_not_found")
         return (await view_rooms(self._presence, [row]))[0]
 
+    async def seen_by(self, room_id: UUID, member_ids: Sequence[UUID]) -> dict[UUID, Room]:
+        """The room as each of these members sees it; who is none is left out."""
+        async with self._database.connection() as connection:
+            rows = await store.select_room_for(connection, room_id, member_ids)
+        views = await view_rooms(self._presence, [row for _, row in rows])
+        return {user_id: view for (user_id, _), view in zip(rows, views, strict=True)}
+
     async def open_direct(self, me: PersonRow, other: str) -> tuple[Room, bool]:
         """The one room with somebody, by his username or id: (room, whether it is new).
 
@@ -85,19 +90,15 @@ class Rooms:
 
     async def _open_direct(self, me: PersonRow, friend: PersonRow) -> tuple[Room, bool]:
         key = policy.direct_key(me.id, friend.id)
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             room_id = await store.select_direct_room(connection, key)
-            made = None
+            made = False
             if room_id is None:
-                made = await store.insert_direct_room(connection, uuid7(), key, [me.id, friend.id])
-                if made is not None:
-                    await _record_members(connection, made, [me.id, friend.id])
-                room_id = made or await store.select_direct_room(connection, key)
-        if room_id is None:
-            raise NotFound("There is no such room.", code="room_not_found")
-        if made is not None:
-            self._bells.membership([me.id, friend.id], made, added=True)
-        return await self.one(me.id, room_id), made is not None
+                ids = [me.id, friend.id]
+                room_id, made = await member_store.make_room(connection, uuid7(), "direct", None, key, ids)
+        if made:
+            self._bells.membership([me.id, friend.id], room_id, added=True)
+        return await self.one(me.id, room_id), made
 
     async def direct_with(self, me: PersonRow, other: str) -> UUID | None:
         """The id of the direct room with somebody, None when there is none yet; raises as `open_direct`."""
@@ -112,26 +113,76 @@ class Rooms:
             Invalid: the name or the number of members.
             NotFound: one of them does not exist.
         """
-        if not name or name.isspace() or len(name) > policy.MAX_ROOM_NAME_CHARACTERS:
-            raise Invalid(("name", f"must have 1 to {policy.MAX_ROOM_NAME_CHARACTERS} characters"))
+        _check_name(name)
         if len(members) >= policy.MAX_GROUP_MEMBERS:
             raise Invalid(("members", f"a group has at most {policy.MAX_GROUP_MEMBERS} members"))
         others = await self._people.by_names_or_ids(members)
         ids = list(dict.fromkeys([me.id, *(person.id for person in others)]))
-        room_id = uuid7()
-        async with self._database.transaction() as connection:
-            await store.insert_group(connection, room_id, name, me.id, ids)
-            await _record_members(connection, room_id, ids)
+        async with self._database.connection() as connection:
+            room_id, _ = await member_store.make_room(connection, uuid7(), "group", name, None, ids)
         self._bells.membership(ids, room_id, added=True)
         return await self.one(me.id, room_id)
 
+    async def rename(self, me: UUID, room_id: UUID, name: str) -> Room:
+        """Give a group another name; everybody in it gets `room.updated`.
 
-async def _record_members(connection: Any, room_id: UUID, user_ids: Sequence[UUID]) -> None:
-    now = rfc3339(utc_now()) or ""
-    facts = [
-        events.Event(uuid7(), events.MEMBER_ADDED, 1, now, {"room": str(room_id), "user": str(user_id)})
-        for user_id in user_ids
-    ]
-    await store.insert_member_events(
-        connection, [(room_id, events.MEMBER_ADDED, msgspec.to_builtins(fact)) for fact in facts]
-    )
+        Raises:
+            Invalid: the name.
+            NotFound: he is no member.
+            Forbidden: he is not an owner, or it is a direct room.
+        """
+        _check_name(name)
+        async with self._database.connection() as connection:
+            change = await member_store.rename_room(connection, room_id, me, name)
+        _raise_for(change)
+        self._bells.changed(room_id, change.seq, change.rev)
+        self._bells.renamed(room_id)
+        return await self.one(me, room_id)
+
+    async def invite(self, me: UUID, room_id: UUID, other: str) -> Room:
+        """Add somebody to a group, by username or id; he sees the history, and nothing of it is unread.
+
+        Raises:
+            NotFound: I am no member, or he does not exist.
+            Forbidden: it is a direct room.
+            Conflict: the group is full.
+        """
+        await self.one(me, room_id)
+        person = await self._people.by_name_or_id(other)
+        async with self._database.connection() as connection:
+            change = await member_store.add_member(connection, room_id, me, person.id, policy.MAX_GROUP_MEMBERS)
+        _raise_for(change)
+        if change.outcome == "added":
+            self._bells.changed(room_id, change.seq, change.rev)
+            self._bells.membership([person.id], room_id, added=True, since=change.seq)
+        return await self.one(me, room_id)
+
+    async def remove(self, me: UUID, room_id: UUID, user_id: UUID) -> None:
+        """Remove somebody from a group, or leave it; the oldest member inherits it from its last owner.
+
+        Raises:
+            NotFound: I am no member, or he is none.
+            Forbidden: only an owner removes others; a direct room cannot be left.
+        """
+        async with self._database.connection() as connection:
+            change = await member_store.remove_member(connection, room_id, me, user_id)
+        _raise_for(change)
+        self._bells.changed(room_id, change.seq, change.rev)
+        self._bells.membership([user_id], room_id, added=False)
+
+
+def _check_name(name: str) -> None:
+    if not name or name.isspace() or len(name) > policy.MAX_ROOM_NAME_CHARACTERS:
+        raise Invalid(("name", f"must have 1 to {policy.MAX_ROOM_NAME_CHARACTERS} characters"))
+
+
+def _raise_for(change: member_store.Change) -> None:
+    problems = {
+        "no_room": NotFound("There is no such room.", code="room_not_found"),
+        "no_member": NotFound("He is not in this room.", code="member_not_found"),
+        "forbidden": Forbidden("Only an owner may do this.", code="not_the_owner"),
+        "direct": Forbidden("A direct room has its two members for good.", code="direct_room"),
+        "full": Conflict("The group has as many members as it can have.", code="room_full"),
+    }
+    if change.outcome in problems:
+        raise problems[change.outcome]

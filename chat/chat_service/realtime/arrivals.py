@@ -18,20 +18,21 @@ from chassis.postgres import Postgres
 from contracts import keys
 
 from ..model import User
+from ..store import members as member_store
 from ..store import messages as message_store
 from ..store import rooms as room_store
-from ..views import view_messages
+from ..store.members import Membership
 from . import protocol
 from .broker import Broker, BrokerAway
 from .feed import Feed
 from .frames import live_message_of_row
+from .history import History
 from .hub import Hub, LiveRoom
 from .presence import Presence
 from .session import Session
 
 logger = logging.getLogger(__name__)
 
-HISTORY = 100  # messages that a client gets with a room
 PAGE = 200
 RETRY_SECONDS = 0.5
 RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; then it gets what is new from now on
@@ -42,7 +43,8 @@ class Opening(msgspec.Struct):
 
     user: User
     rooms: list[LiveRoom]
-    read_seqs: dict[UUID, int]
+    memberships: dict[UUID, Membership]
+    rooms_rev: int
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -73,7 +75,9 @@ class Arrivals:
         self._broker = broker
         self._presence = presence
         self._heartbeat_seconds = heartbeat_seconds
+        self._history = History(database, presence)
         self._waiting: dict[Session, tuple[Opening, Wanted, asyncio.TimerHandle]] = {}
+        self._arriving: set[tuple[Session, UUID]] = set()
         self.epoch = ""
 
     async def prepare(self, user: User) -> Opening:
@@ -87,12 +91,12 @@ class Arrivals:
             await self._broker.subscribe([channel])
         try:
             async with self._database.connection() as connection:
-                memberships = await room_store.select_memberships(connection, user.id)
-            rooms = await self._feed.open_rooms(room_id for room_id, _ in memberships)
+                rooms_rev, memberships = await member_store.select_memberships(connection, user.id)
+            rooms = await self._feed.open_rooms(membership.room_id for membership in memberships)
         except BaseException:
             self._broker.unsubscribe([channel])
             raise
-        return Opening(user, rooms, dict(memberships))
+        return Opening(user, rooms, {membership.room_id: membership for membership in memberships}, rooms_rev)
 
     def abandon(self, opening: Opening) -> None:
         """The socket was not accepted after all."""
@@ -104,6 +108,7 @@ class Arrivals:
         """After the accept, in one loop turn: say what is, attach to every room that nothing is missing of."""
         if self._hub.add_session(session):
             self._presence.arrived(session.user_id)
+        self._hub.rooms_revs.setdefault(session.user_id, opening.rooms_rev)
         session.write(protocol.event("session.ready", self._ready(session, opening)))
         if wanted.by_frame:
             timer = asyncio.get_running_loop().call_later(RESUME_FRAME_SECONDS, self.resume, session, Wanted())
@@ -125,14 +130,14 @@ class Arrivals:
         positions, history_of = wanted.positions, wanted.history_of
         other_life = wanted.epoch is not None and wanted.epoch != self.epoch
         for room in opening.rooms:
-            since = positions.get(room.id)
+            since, rev = positions.get(room.id), opening.memberships[room.id].rev
             if since is not None and other_life:
                 session.write(protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
                 since = room.seq
             if room.id == history_of and since is None:
-                self._spawn(session, self._with_history(session, room), room)
-            elif since is not None and since != room.seq:
-                self._spawn(session, self._chase(session, room, since), room)
+                self._spawn(session, self._with_history(session, room, rev), room)
+            elif (since is not None and since != room.seq) or room.rev > rev:
+                self._spawn(session, self._chase(session, room, room.seq if since is None else since, rev), room)
             else:
                 self._hub.attach(session, room)
                 self._feed.release(room)
@@ -169,26 +174,26 @@ class Arrivals:
         [room] = await self._feed.open_rooms([room_id])
         try:
             while room.seq < row.last_seq:
-                await self._feed.catch_up(room)
+                await self._feed.repairs.catch_up(room)
             if since is None:
-                await self._write_history(session, room, room.seq + 1)
+                await self._history.write_last(session, room, room.seq + 1)
             else:
-                await self._write_since(session, room, since)
+                await self._history.write_since(session, room, since)
             if room_id not in session.rooms:
-                await self._chase(session, room, room.seq)
+                await self._chase(session, room, room.seq, row.rev)
         finally:
             self._feed.release(room)
         return True
 
     async def added(self, session: Session, room_id: UUID, view: Any, since: int) -> None:
-        """The user is in a room since its message `since`: tell him, and attach."""
+        """The user is in a room since its message `since`: tell him, and attach unless he has been removed again."""
         if room_id in session.rooms:
             return
         [room] = await self._feed.open_rooms([room_id])
         try:
             if room_id not in session.rooms:
                 session.write(protocol.event("room.created", view))
-                await self._chase(session, room, since)
+                await self._chase(session, room, since, -1)
         finally:
             self._feed.release(room)
 
@@ -208,16 +213,32 @@ class Arrivals:
             "user": opening.user,
             "epoch": self.epoch,
             "rooms": [
-                {"id": room.id, "last_seq": room.seq, "rev": room.rev, "read_seq": opening.read_seqs[room.id]}
+                {
+                    "id": room.id,
+                    "last_seq": room.seq,
+                    "rev": room.rev,
+                    "read_seq": opening.memberships[room.id].read_seq,
+                }
                 for room in opening.rooms
             ],
             "heartbeat_s": self._heartbeat_seconds,
         }
 
+    def is_arriving(self, session: Session, room_id: UUID) -> bool:
+        """Whether the session is on its way into the room, or will be once it has told where to go on."""
+        waiting = self._waiting.get(session)
+        return (session, room_id) in self._arriving or (waiting is not None and room_id in waiting[0].memberships)
+
     def _spawn(self, session: Session, arriving: Any, room: LiveRoom) -> None:
         """Run a coroutine that ends with the room attached; the room's hold is given back, whatever happens."""
+
+        def arrived(_: object) -> None:
+            self._arriving.discard((session, room.id))
+            self._feed.release(room)
+
+        self._arriving.add((session, room.id))
         task = asyncio.get_running_loop().create_task(self._arrive(session, arriving))
-        task.add_done_callback(lambda _: self._feed.release(room))
+        task.add_done_callback(arrived)
         session.spawn(task)
 
     async def _arrive(self, session: Session, arriving: Any) -> None:
@@ -227,60 +248,45 @@ class Arrivals:
             logger.exception("a session could not be brought into a room")
             session.close(1011, "internal error")
 
-    async def _with_history(self, session: Session, room: LiveRoom) -> None:
+    async def _with_history(self, session: Session, room: LiveRoom, rev: int) -> None:
         position = room.seq
         while True:
             try:
-                await self._write_history(session, room, position + 1)
+                await self._history.write_last(session, room, position + 1)
                 break
             except Exception as error:
                 if not postgres.is_away(error):
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
-        await self._chase(session, room, position)
+        await self._chase(session, room, position, rev)
 
-    async def _write_history(self, session: Session, room: LiveRoom, before: int) -> None:
-        async with self._database.connection() as connection:
-            rows = await message_store.select_messages_before(connection, room.id, before, HISTORY)
-            views = await view_messages(connection, self._presence, session.user_id, room.id, rows)
-        views.reverse()
-        has_more = bool(views) and views[0].seq > 1
-        session.write(protocol.event("chat.history", {"room": room.id, "messages": views, "has_more": has_more}))
+    async def _chase(self, session: Session, room: LiveRoom, since: int, rev: int) -> None:
+        """Write what the session has not seen until it has seen what everybody has; then attach it.
 
-    async def _write_since(self, session: Session, room: LiveRoom, since: int) -> None:
-        """Everything after `since` in `chat.history` frames, oldest first; `has_more` says that another one follows."""
-        end = room.seq
-        while True:
-            async with self._database.connection() as connection:
-                rows = await message_store.select_messages_after(connection, room.id, since, HISTORY)
-                rows = [row for row in rows if row.seq <= end]
-                views = await view_messages(connection, self._presence, session.user_id, room.id, rows)
-            since = views[-1].seq if views else end
-            more = since < end
-            session.write(protocol.event("chat.history", {"room": room.id, "messages": views, "has_more": more}))
-            if not more:
-                return
-            await session.drained()
-
-    async def _chase(self, session: Session, room: LiveRoom, since: int) -> None:
-        """Write what the session has not seen until it has seen what everybody has; then attach it."""
+        Arguments:
+            rev: of the room when the user was last known to be in it; when it has moved, the members are read again.
+        """
         while not session.closing:
             if since > room.seq:
-                await self._feed.catch_up(room)
+                await self._feed.repairs.catch_up(room)
                 if since > room.seq:  # a position from another life of this room
                     session.write(protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
                     since = room.seq
-            if since == room.seq:
+            if since == room.seq and room.rev <= rev:
                 self._hub.attach(session, room)
                 return
             try:
                 async with self._database.connection() as connection:
                     rows = await message_store.select_messages_after(connection, room.id, since, PAGE)
+                    rev, members = await member_store.select_fence(connection, room.id, [session.user_id])
             except Exception as error:
                 if not postgres.is_away(error):
                     raise
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            if session.user_id not in members:
+                session.write(protocol.event("room.removed", {"room": room.id}))
+                return
             fresh: Sequence[Any] = [row for row in rows if row.seq <= room.seq]
             messages = [live_message_of_row(row) for row in fresh]
             own = session.user_id

@@ -1,7 +1,8 @@
 """What goes over Redis and is not a message: notices to a room, to a user, of ended sessions. And who hears which bell.
 
 A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq; `^` is a
-position alone; `!` is a notice, with the pod that rang, which has delivered it already.
+position alone; `~` says that the room looks different; `!` is a notice, with the pod that rang
+and has delivered it already.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from .wire import text_frame
 logger = logging.getLogger(__name__)
 
 
-class Membership(msgspec.Struct, omit_defaults=True):
+class MembershipBell(msgspec.Struct, omit_defaults=True):
     """Rung on a user's channel when he has been added to a room, or removed."""
 
     pod: str
@@ -50,7 +51,8 @@ class Bells:
         self._room_prefix = keys.ROOM_PREFIX.encode()
         self._user_prefix = keys.USER_PREFIX.encode()
         self._revocations = keys.REVOCATIONS_CHANNEL.encode()
-        self.on_membership: Callable[[UUID, Membership], None] = lambda user, change: None
+        self.on_membership: Callable[[UUID, MembershipBell], None] = lambda user, change: None
+        self.on_renamed: Callable[[UUID], None] = lambda room: None
         self.on_revoked: Callable[[UUID], None] = lambda session: None
 
     def use(self, broker: Broker, control: Broker) -> None:
@@ -76,12 +78,14 @@ class Bells:
                 self._hear_notice(channel, payload)
             elif payload[:1] == b"^":
                 self._feed.on_head(channel, payload)
+            elif payload[:1] == b"~":
+                self._hear_other_renamed(channel, payload)
             else:
                 self._feed.on_bell(channel, payload)
             return
         try:
             if channel.startswith(self._user_prefix):
-                change = msgspec.json.decode(payload, type=Membership)
+                change = msgspec.json.decode(payload, type=MembershipBell)
                 if change.pod.encode() != self._pod:
                     self.on_membership(UUID(channel[len(self._user_prefix) :].decode()), change)
             elif channel == self._revocations:
@@ -95,6 +99,15 @@ class Bells:
         room = self._hub.channels.get(channel)
         if room is not None and pod != self._pod:
             self._hub.frame(room, text_frame(body), without=UUID(without.decode()) if without else None)
+
+    def _hear_other_renamed(self, channel: bytes, payload: bytes) -> None:
+        room = self._hub.channels.get(channel)
+        if room is not None and payload[1:] != self._pod:
+            self._hear_renamed(room.id)
+
+    def _hear_renamed(self, room_id: UUID) -> None:
+        if room_id in self._hub.rooms:
+            self.on_renamed(room_id)
 
     def to_room(self, room_id: UUID, data: tuple[str, dict[str, Any]], *, without: UUID | None = None) -> None:
         """Hand an event to everybody in a room, on all pods, except one user."""
@@ -110,9 +123,19 @@ class Bells:
         """Tell a room how far somebody has read it: the others, and his own devices."""
         self.to_room(room_id, ("chat.read", {"room": room_id, "user": user_id, "seq": seq}))
 
+    def changed(self, room_id: UUID, seq: int, rev: int) -> None:
+        """A room has changed otherwise than by a message: all pods look at it again."""
+        self._feed.changed(room_id, seq, rev)
+
+    def renamed(self, room_id: UUID) -> None:
+        """The members of a room should see it anew, each from his side."""
+        self._hear_renamed(room_id)
+        if self._broker is not None:
+            self._broker.publish(keys.room_channel(room_id).encode(), b"~" + self._pod)
+
     def membership(self, users: Iterable[UUID], room_id: UUID, *, added: bool, since: int = 0) -> None:
         """Tell users, on all pods, that they are in a room or no longer."""
-        change = Membership(self._pod.decode(), room_id, added, since)
+        change = MembershipBell(self._pod.decode(), room_id, added, since)
         payload = msgspec.json.encode(change)
         loop = asyncio.get_running_loop()
         for user_id in users:

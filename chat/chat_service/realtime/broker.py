@@ -60,24 +60,17 @@ class Broker:
     Arguments:
         url: `redis://[user:password@]host:port`, or `rediss://`; of a cluster, any node's.
         on_bell: called with (channel, payload) of each message; must not raise or block.
-        on_up: called after each (re)connection, when everything is subscribed again.
-        on_down: called when the connection is lost.
         on_cluster: sharded pub/sub on a Redis Cluster instead of classic pub/sub on one node.
+
+    Those in `on_up` are called after each (re)connection, when everything is subscribed again; those in `on_down` when
+    the connection is lost.
     """
 
-    def __init__(
-        self,
-        url: str,
-        on_bell: OnBell,
-        on_up: Callable[[], None] = lambda: None,
-        on_down: Callable[[], None] = lambda: None,
-        *,
-        on_cluster: bool = False,
-    ) -> None:
+    def __init__(self, url: str, on_bell: OnBell, *, on_cluster: bool = False) -> None:
         self._url = urlsplit(url)
         self._on_bell = on_bell
-        self._on_up = on_up
-        self._on_down = on_down
+        self.on_up: list[Callable[[], None]] = []
+        self.on_down: list[Callable[[], None]] = []
         self._words = SHARDED if on_cluster else CLASSIC
         self._topology = classic(self._url)
         self._nodes: list[_Node] = []
@@ -214,7 +207,8 @@ class Broker:
         self.up = True
         self._first_up.set()
         broker_up.set(1)
-        self._on_up()
+        for tell in self.on_up:
+            tell()
 
     async def _find_nodes(self) -> Topology:
         if self._words is CLASSIC:
@@ -244,7 +238,8 @@ class Broker:
             for link in node.links():
                 link.close()
         if was_up:
-            self._on_down()
+            for tell in self.on_down:
+                tell()
 
     # --- what Redis says ----------------------------------------------------------------------------------------------
 

@@ -13,28 +13,22 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from chassis import postgres
 from chassis.postgres import Postgres
 from contracts import keys
 
-from ..store import messages as message_store
 from ..store import rooms as room_store
 from .broker import Broker, BrokerAway
-from .frames import live_message, live_message_of_row
+from .frames import live_message
 from .hub import Hub, LiveRoom
 from .ledger import Entry, Outcome
 from .protocol import LiveMessage, parse_bell
+from .repair import Repairs
 
 logger = logging.getLogger(__name__)
 
-PAGE = 200  # messages read at once to close a gap
-SLICE = 500  # rooms compared with Postgres at once
-POLL_SECONDS = 1.0  # while Redis is away
-SWEEP_SECONDS = 60.0  # every room is compared this often, for bells that were lost unnoticed
 MAX_HELD = 1000  # messages of one room that wait for a gap to close; more are read again from Postgres
 
 bells = Counter("parley_feed_bells_total", "Bells by what was done with them", ["action"])
-repairs = Counter("parley_feed_repairs_total", "Gaps read from Postgres", ["reason"])
 
 
 class Feed:
@@ -51,24 +45,18 @@ class Feed:
         self._hub = hub
         self._hold_seconds = hold_seconds
         self._broker: Broker | None = None
-        self._sweeper: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.repairs = Repairs(database, hub, self._release, self.close_if_unused)
 
     def use(self, broker: Broker) -> None:
         """The bell; it needs the feed's callbacks, so it comes second."""
         self._broker = broker
 
     async def start(self) -> None:
-        """Begin to compare with Postgres."""
-        self._sweeper = asyncio.create_task(self._sweep())
+        """Nothing: a feed lives from what it hears."""
 
     async def stop(self) -> None:
         """End all repairs."""
-        tasks = [*self._tasks, *([self._sweeper] if self._sweeper else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.repairs.stop()
 
     # --- what happens to a room ---------------------------------------------------------------------------------------
 
@@ -98,24 +86,41 @@ class Feed:
                 if room is not None:
                     self._hear(room, message)
             else:
-                bell = b"^%d" % outcome.seq
+                bell = b"^%d 0" % outcome.seq
                 if room is not None:
-                    self._hear_head(room, outcome.seq)
+                    self._hear_head(room, outcome.seq, 0)
             if self._broker is not None:
                 self._broker.publish(channel, bell)
 
     def on_head(self, channel: bytes, payload: bytes) -> None:
-        """Some pod knows that the room is at least this far: `^seq`."""
+        """Some pod knows that the room is at least this far: `^seq rev`."""
         room = self._hub.channels.get(channel)
-        if room is not None and payload[1:].isdigit():
-            self._hear_head(room, int(payload[1:]))
+        seq, _, rev = payload[1:].partition(b" ")
+        if room is not None and seq.isdigit() and rev.isdigit():
+            self._hear_head(room, int(seq), int(rev))
 
-    def _hear_head(self, room: LiveRoom, seq: int) -> None:
-        if 0 <= room.seq < seq and room.repair is None:
-            room.repair = asyncio.get_running_loop().call_later(self._hold_seconds, self._start_repair, room, "head")
+    def changed(self, room_id: UUID, seq: int, rev: int) -> None:
+        """This pod has changed the room's members or name: look again, here and everywhere."""
+        room = self._hub.rooms.get(room_id)
+        if room is not None:
+            self._hear_head(room, seq, rev)
+        if self._broker is not None:
+            self._broker.publish(keys.room_channel(room_id).encode(), b"^%d %d" % (seq, rev))
+
+    def _hear_head(self, room: LiveRoom, seq: int, rev: int) -> None:
+        if room.seq < 0:
+            return
+        if rev > room.rev:
+            self.repairs.start(room, "rev")
+        elif room.seq < seq:
+            self.repairs.start_later(room, self._hold_seconds, "head")
 
     def _hear(self, room: LiveRoom, message: LiveMessage) -> None:
-        if message.seq == room.seq + 1 and room.seq >= 0:
+        if message.rev > room.rev and room.seq >= 0 and message.seq > room.seq:
+            bells.labels("fenced").inc()  # members may have changed before this message: they are read first
+            self._hold(room, message)
+            self.repairs.start(room, "rev")
+        elif message.seq == room.seq + 1 and room.seq >= 0:
             bells.labels("delivered").inc()
             room.seq = message.seq
             self._hub.message(room, message)
@@ -125,17 +130,22 @@ class Feed:
             bells.labels("dropped").inc()
         else:
             bells.labels("held").inc()
-            if room.held is None:
-                room.held = {}
-            if len(room.held) < MAX_HELD:
-                room.held[message.seq] = message
-            if room.seq >= 0 and room.repair is None:
-                room.repair = asyncio.get_running_loop().call_later(self._hold_seconds, self._start_repair, room, "gap")
+            self._hold(room, message)
+            if room.seq >= 0:
+                self.repairs.start_later(room, self._hold_seconds, "gap")
+
+    @staticmethod
+    def _hold(room: LiveRoom, message: LiveMessage) -> None:
+        if room.held is None:
+            room.held = {}
+        if len(room.held) < MAX_HELD:
+            room.held[message.seq] = message
 
     def _release(self, room: LiveRoom) -> None:
         """Deliver what was held and is next now; drop what is past."""
         held = room.held
-        while held and (message := held.pop(room.seq + 1, None)) is not None:
+        while held and (message := held.get(room.seq + 1)) is not None and message.rev <= room.rev:
+            del held[room.seq + 1]
             room.seq = message.seq
             self._hub.message(room, message)
         if held:
@@ -146,89 +156,6 @@ class Feed:
             if isinstance(room.repair, asyncio.TimerHandle):
                 room.repair.cancel()
                 room.repair = None
-
-    # --- repairing from Postgres --------------------------------------------------------------------------------------
-
-    def _start_repair(self, room: LiveRoom, reason: str) -> None:
-        if isinstance(room.repair, asyncio.Task) and not room.repair.done():
-            return
-        repairs.labels(reason).inc()
-        task = asyncio.create_task(self._repair(room))
-        room.repair = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _repair(self, room: LiveRoom) -> None:
-        """Read and deliver until nothing is missing; tries again while Postgres is away."""
-        try:
-            while self._hub.rooms.get(room.id) is room:
-                try:
-                    async with self._database.connection() as connection:
-                        rows = await message_store.select_messages_after(connection, room.id, room.seq, PAGE)
-                except Exception as error:
-                    if not postgres.is_away(error):
-                        raise
-                    await asyncio.sleep(0.5)
-                    continue
-                for row in rows:
-                    if row.seq == room.seq + 1:
-                        room.seq = row.seq
-                        self._hub.message(room, live_message_of_row(row))
-                self._release(room)
-                if len(rows) < PAGE and not room.held:
-                    return
-                if (
-                    not rows
-                ):  # held beyond the last message: a bell of something that was rolled back, or a lagging read
-                    room.held = None
-                    return
-        finally:
-            room.repair = None
-
-    async def catch_up(self, room: LiveRoom) -> None:
-        """Bring one room to the present of Postgres."""
-        if not isinstance(room.repair, asyncio.Task):
-            self._start_repair(room, "asked")
-        if isinstance(room.repair, asyncio.Task):
-            await asyncio.shield(room.repair)
-
-    def on_up(self) -> None:
-        """Redis is back: bells may have been missed in all rooms."""
-        self._changed.set()
-
-    def on_down(self) -> None:
-        """Redis is away: begin to poll."""
-        self._changed.set()
-
-    async def _sweep(self) -> None:
-        while True:
-            degraded = self._broker is None or not self._broker.up
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS if degraded else SWEEP_SECONDS):
-                    await self._changed.wait()
-            self._changed.clear()
-            try:
-                await self._compare()
-            except Exception as error:
-                if not postgres.is_away(error):
-                    logger.exception("comparing with PostgreSQL failed")
-                await asyncio.sleep(POLL_SECONDS)
-                self._changed.set()
-
-    async def _compare(self) -> None:
-        rooms = [room for room in self._hub.rooms.values() if room.seq >= 0]
-        for start in range(0, len(rooms), SLICE):
-            part = rooms[start : start + SLICE]
-            async with self._database.connection() as connection:
-                ahead = await room_store.select_differences(
-                    connection, [room.id for room in part], [room.seq for room in part], [room.rev for room in part]
-                )
-            for room_id, seq, rev in ahead:
-                room = self._hub.rooms.get(room_id)
-                if room is not None:
-                    room.rev = max(room.rev, rev)
-                    if seq > room.seq:
-                        self._start_repair(room, "compared")
 
     # --- opening and closing rooms ------------------------------------------------------------------------------------
 
@@ -280,7 +207,7 @@ class Feed:
             if room.held:
                 self._release(room)
             if room.held:
-                self._start_repair(room, "opened")
+                self.repairs.start(room, "opened")
 
     def _abandon(self, room: LiveRoom) -> None:
         opening, room.opening = room.opening, None

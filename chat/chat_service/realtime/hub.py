@@ -55,6 +55,7 @@ class Hub:
         self.rooms: dict[UUID, LiveRoom] = {}
         self.channels: dict[bytes, LiveRoom] = {}
         self.users: dict[UUID, set[Listener]] = {}
+        self.rooms_revs: dict[UUID, int] = {}  # of each local user, as of the first of his sessions
         self._dirty: list[LiveRoom] = []
 
     def add_session(self, session: Listener) -> bool:
@@ -73,6 +74,7 @@ class Hub:
         sessions_open.dec()
         if not own:
             del self.users[session.user_id]
+            self.rooms_revs.pop(session.user_id, None)
         return not own
 
     def add_room(self, room: LiveRoom) -> None:

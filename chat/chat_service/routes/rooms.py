@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from quart import Blueprint, Response
 
-from chassis.http import bearer, claims, gives, reads, reply, takes
+from chassis.http import bearer, claims, gives, no_content, reads, reply, takes
 from chassis.problems import Invalid
 
 from ..model import Room
@@ -33,6 +33,18 @@ class NewRoom(msgspec.Struct):
     user: UserRef | None = None
     name: Name | None = None
     members: Annotated[list[UserRef], msgspec.Meta(max_length=1000)] = []
+
+
+class NewName(msgspec.Struct):
+    """What the group is called from now on."""
+
+    name: Name
+
+
+class Invitation(msgspec.Struct):
+    """Whom to add, by username or id."""
+
+    user: UserRef
 
 
 class RoomList(msgspec.Struct):
@@ -80,5 +92,28 @@ def blueprint(rooms: Rooms, people: People) -> Blueprint:
         if data.name is None:
             raise Invalid(("name", "is required"))
         return reply(await rooms.make_group(me, data.name, data.members), 201)
+
+    @routes.patch("/api/chat/rooms/<uuid:room>/")
+    @bearer
+    @takes(NewName)
+    @gives(Room)
+    async def rename_room(room: UUID, data: NewName) -> Response:
+        """Rename a group, as its owner."""
+        return reply(await rooms.rename(claims().user_id, room, data.name))
+
+    @routes.post("/api/chat/rooms/<uuid:room>/members/")
+    @bearer
+    @takes(Invitation)
+    @gives(Room, 201)
+    async def invite(room: UUID, data: Invitation) -> Response:
+        """Add somebody to a group; whoever is in it may."""
+        return reply(await rooms.invite(claims().user_id, room, data.user), 201)
+
+    @routes.delete("/api/chat/rooms/<uuid:room>/members/<uuid:user>/")
+    @bearer
+    async def remove_member(room: UUID, user: UUID) -> Response:
+        """Leave a group, or remove somebody as its owner."""
+        await rooms.remove(claims().user_id, room, user)
+        return no_content()
 
     return routes

@@ -54,69 +54,26 @@ async def select_room(connection: Connection, member_id: UUID, room_id: UUID) ->
     return None if row is None else _room_from(row)
 
 
+async def select_room_for(
+    connection: Connection, room_id: UUID, member_ids: Sequence[UUID]
+) -> list[tuple[UUID, RoomRow]]:
+    """(member, the room as he sees it) of those of `member_ids` who are in it."""
+    query = _ROOM.replace("m.user_id = $1", "m.user_id = ANY ($1::uuid[])").replace(
+        "SELECT r.id", "SELECT m.user_id, r.id"
+    )
+    rows = await connection.fetch(f"{query} AND r.id = $2", member_ids, room_id)
+    return [(row["user_id"], _room_from(row)) for row in rows]
+
+
 async def count_rooms(connection: Connection, member_id: UUID) -> int:
     """How many rooms the member is in."""
     return int(await connection.fetchval("SELECT count(*) FROM members WHERE user_id = $1", member_id))
-
-
-async def insert_direct_room(connection: Connection, room_id: UUID, key: str, members: Sequence[UUID]) -> UUID | None:
-    """Make the room of a pair; None when it exists (the other one may have been faster)."""
-    made: UUID | None = await connection.fetchval(
-        """WITH room AS (
-               INSERT INTO rooms (id, kind, direct_key) VALUES ($1, 'direct', $2)
-               ON CONFLICT (direct_key) DO NOTHING RETURNING id
-           ), joined AS (
-               INSERT INTO members (room_id, user_id)
-               SELECT room.id, u FROM room, unnest($3::uuid[]) AS u
-           )
-           SELECT id FROM room""",
-        room_id,
-        key,
-        members,
-    )
-    return made
 
 
 async def select_direct_room(connection: Connection, key: str) -> UUID | None:
     """The room of a pair."""
     found: UUID | None = await connection.fetchval("SELECT id FROM rooms WHERE direct_key = $1", key)
     return found
-
-
-async def insert_group(connection: Connection, room_id: UUID, name: str, owner: UUID, members: Sequence[UUID]) -> None:
-    """Make a group of its owner and the others."""
-    await connection.execute(
-        """WITH room AS (
-               INSERT INTO rooms (id, kind, name) VALUES ($1, 'group', $2) RETURNING id
-           )
-           INSERT INTO members (room_id, user_id, role)
-           SELECT room.id, u, CASE WHEN u = $3 THEN 'owner' ELSE 'member' END
-             FROM room, unnest($4::uuid[]) AS u""",
-        room_id,
-        name,
-        owner,
-        [owner, *(member for member in members if member != owner)],
-    )
-
-
-async def insert_member_events(connection: Connection, events: Sequence[tuple[UUID, str, dict[str, Any]]]) -> None:
-    """Record facts for others: (room id, event type, envelope)."""
-    await connection.executemany(
-        "INSERT INTO outbox (key, type, payload) VALUES ($1, $2, $3)",
-        events,
-    )
-
-
-async def select_member_ids(connection: Connection, room_id: UUID) -> list[UUID]:
-    """Who is in the room."""
-    rows = await connection.fetch("SELECT user_id FROM members WHERE room_id = $1", room_id)
-    return [row["user_id"] for row in rows]
-
-
-async def select_memberships(connection: Connection, member_id: UUID) -> list[tuple[UUID, int]]:
-    """The member's rooms with his read markers."""
-    rows = await connection.fetch("SELECT room_id, read_seq FROM members WHERE user_id = $1", member_id)
-    return [(row["room_id"], row["read_seq"]) for row in rows]
 
 
 async def select_positions(connection: Connection, room_ids: Sequence[UUID]) -> list[tuple[UUID, int, int]]:

@@ -28,10 +28,10 @@ class Ear:
         self.broker = Broker(
             url,
             lambda channel, payload: self.heard.append((channel, payload)),
-            self._up,
-            self._down,
             on_cluster=on_cluster,
         )
+        self.broker.on_up.append(self._up)
+        self.broker.on_down.append(self._down)
 
     def _up(self) -> None:
         self.ups += 1

@@ -101,7 +101,7 @@ async def test_history_is_503_within_the_deadline_while_postgres_is_frozen(
     link.freeze()
     started = time.monotonic()
     responses = await asyncio.gather(*(pod.get(f"/api/chat/{room}/messages/", alice) for _ in range(30)))
-    assert time.monotonic() - started < 2.9
+    assert time.monotonic() - started < 5, "it waited for PostgreSQL"
     assert {response.status_code for response in responses} == {503}
     link.thaw()
     started = time.monotonic()

@@ -1,0 +1,113 @@
+"""Closing gaps from Postgres: read, fence, deliver, until nothing is missing. At most one repair per room at a time."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from chassis import postgres
+from chassis.postgres import Postgres
+
+from ..store import members as member_store
+from ..store import messages as message_store
+from . import protocol
+from .frames import live_message_of_row
+from .hub import Hub, LiveRoom
+
+PAGE = 200  # messages read at once to close a gap
+RETRY_SECONDS = 0.5  # while Postgres is away
+
+repairs = Counter("parley_feed_repairs_total", "Gaps read from Postgres", ["reason"])
+
+
+class Repairs:
+    """Brings rooms forward from Postgres.
+
+    Arguments:
+        database: chat's.
+        hub: where rooms and sessions are.
+        release: delivers what a room holds and is next now.
+        close_if_unused: called with rooms that sessions have been taken out of.
+    """
+
+    def __init__(
+        self,
+        database: Postgres,
+        hub: Hub,
+        release: Callable[[LiveRoom], None],
+        close_if_unused: Callable[[LiveRoom], None],
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._release = release
+        self._close_if_unused = close_if_unused
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """End all repairs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def start_later(self, room: LiveRoom, seconds: float, reason: str) -> None:
+        """Repair after a moment, unless that is planned or under way; `feed` cancels it when the gap closes itself."""
+        if room.repair is None:
+            room.repair = asyncio.get_running_loop().call_later(seconds, self.start, room, reason)
+
+    def start(self, room: LiveRoom, reason: str) -> None:
+        """Repair now, unless that is under way."""
+        if isinstance(room.repair, asyncio.Task) and not room.repair.done():
+            return
+        if isinstance(room.repair, asyncio.TimerHandle):
+            room.repair.cancel()
+        repairs.labels(reason).inc()
+        task = asyncio.create_task(self._repair(room))
+        room.repair = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _repair(self, room: LiveRoom) -> None:
+        """Read and deliver until nothing is missing; tries again while Postgres is away."""
+        try:
+            while self._hub.rooms.get(room.id) is room:
+                try:
+                    async with self._database.connection() as connection:
+                        rows = await message_store.select_messages_after(connection, room.id, room.seq, PAGE)
+                        users = list({session.user_id for session in room.sessions})
+                        rev, members = await member_store.select_fence(connection, room.id, users)
+                except Exception as error:
+                    if not postgres.is_away(error):
+                        raise
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+                self._fence(room, rev, {user for user in users if user not in members})
+                for row in rows:
+                    if row.seq == room.seq + 1:
+                        room.seq = row.seq
+                        self._hub.message(room, live_message_of_row(row))
+                self._release(room)
+                if len(rows) < PAGE and not room.held:
+                    return
+                if not rows:
+                    room.held = None  # beyond the last message: no bell of ours says that
+                    return
+        finally:
+            room.repair = None
+
+    def _fence(self, room: LiveRoom, rev: int, gone: set[UUID]) -> None:
+        """Those who are no longer members hear nothing more; read after the messages, so never too late."""
+        room.rev = max(room.rev, rev)
+        if gone:
+            for session in tuple(room.sessions):
+                if session.user_id in gone:
+                    self._hub.detach(session, room)
+                    session.write(protocol.event("room.removed", {"room": room.id}))
+            self._close_if_unused(room)
+
+    async def catch_up(self, room: LiveRoom) -> None:
+        """Bring one room to the present of Postgres."""
+        if not isinstance(room.repair, asyncio.Task):
+            self.start(room, "asked")
+        if isinstance(room.repair, asyncio.Task):
+            await asyncio.shield(room.repair)
