@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from chat_service.realtime.wire import (
     Binary,
     Close,

@@ -3,6 +3,7 @@
 import tracemalloc
 
 import pytest
+
 from chat_service.realtime.wire import MAX_EMPTY_FRAGMENTS, Binary, Fail, Ping, Wire, pong_frame
 
 KEY = bytes.fromhex("37fa213d")

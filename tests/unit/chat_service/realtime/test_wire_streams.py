@@ -3,7 +3,6 @@
 from codecs import utf_8_decode
 from itertools import pairwise
 
-from chat_service.realtime.wire import Binary, Close, Event, Fail, Ping, Pong, Wire, pong_frame
 from hypothesis import HealthCheck, given, settings
 from hypothesis import event as note
 from hypothesis import strategies as st
@@ -15,6 +14,8 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, TextMessage
 from wsproto.events import Ping as WsprotoPing
 from wsproto.events import Pong as WsprotoPong
+
+from chat_service.realtime.wire import Binary, Close, Event, Fail, Ping, Pong, Wire, pong_frame
 
 LIMIT = 1_000
 generated = settings(
