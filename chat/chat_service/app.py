@@ -8,12 +8,15 @@ from chassis.app import check_access_marks
 from chassis.app import create_app as create_quart
 from chassis.asgi import App
 from chassis.identity import Owner, remote_guard
+from chassis.kafka import kafka_of
 from chassis.lifecycle import Closing, Lifecycle
 from chassis.migrations import Migrations
+from chassis.outbox import OutboxRelay
 from chassis.postgres import Postgres
 from chassis.redis import connect
 from chassis.service import Service
 from contracts import internal, keys
+from contracts.events import CHAT_TOPIC
 
 from .messages import Messages
 from .people import People
@@ -91,6 +94,15 @@ def create_app(settings: Settings) -> Service:
     lifecycle.add("sweep", sweep)
     lifecycle.add("membership", membership)
     lifecycle.add("ledger", ledger)
+    lifecycle.add(
+        "outbox",
+        OutboxRelay(
+            kafka_of(settings),
+            settings.database_url,
+            CHAT_TOPIC,
+            retention_seconds=settings.outbox_retention_seconds,
+        ),
+    )
     lifecycle.add("presence", presence)
     lifecycle.add("keeper", keeper)
     lifecycle.on_drain(keeper.drain)

@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from chassis.settings import OnOff, Positive, Seconds, ServiceSettings, Url
+from chassis.kafka import KafkaSettings
+from chassis.settings import OnOff, Positive, Seconds, Url
 
 
-class Settings(ServiceSettings, frozen=True, kw_only=True):
+class Settings(KafkaSettings, frozen=True, kw_only=True):
     """The chat pod's settings; see chassis.settings for the common ones."""
 
     database_url: Url

@@ -59,8 +59,10 @@ CREATE TABLE outbox (
     type       text        NOT NULL,
     payload    jsonb       NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
-    sent_at    timestamptz
+    sent_at    timestamptz                                              -- the relay's own
 );
+CREATE INDEX outbox_unsent ON outbox (id) WHERE sent_at IS NULL;
+CREATE INDEX outbox_sent ON outbox (sent_at) WHERE sent_at IS NOT NULL;
 
 -- The form in which the contract writes times: RFC 3339 in UTC with microseconds.
 CREATE FUNCTION rfc3339(moment timestamptz) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
