@@ -8,7 +8,8 @@ from chassis.problems import Invalid, NotFound, Unauthorized
 from . import audit, events, policy
 from .model import Client, Device
 from .store import devices as store
-from .store.sessions import lock_session
+from .store.accounts import lock_users
+from .store.sessions import is_session_of
 
 MAX_DEVICES = 20  # per user; the one that has been silent the longest gives way
 
@@ -39,6 +40,7 @@ class Devices:
             NotFound: this user has no such device.
         """
         async with self._postgres.transaction() as connection:
+            await lock_users(connection, [user_id])
             removed = await store.delete_device(connection, user_id, token) if policy.is_device_token(token) else []
             await events.devices_removed(connection, removed)
         if not removed:
@@ -52,10 +54,12 @@ async def store_device(connection: Connection, device: Device) -> None:
     Raises:
         Unauthorized: the session has ended.
     """
-    if not await lock_session(connection, device.user_id, device.session_id):
-        raise Unauthorized("The session has been ended; log in again.", code="token_revoked")
     await store.lock_device_token(connection, device.token)
     before = await store.select_device(connection, device.token)
+    await lock_users(connection, {device.user_id, before.user_id if before is not None else device.user_id})
+    before = await store.select_device(connection, device.token)  # it may have been removed meanwhile, not moved
+    if not await is_session_of(connection, device.user_id, device.session_id):
+        raise Unauthorized("The session has been ended; log in again.", code="token_revoked")
     await store.upsert_device(connection, device)
     if before is None or before.user_id != device.user_id:
         if before is not None:

@@ -10,6 +10,7 @@ from . import background, events
 from .store import devices as store_devices
 from .store import refresh_tokens as store_refresh_tokens
 from .store import sessions as store_sessions
+from .store.accounts import lock_users
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +42,12 @@ class Housekeeping:
                     break
         while True:
             async with self._postgres.transaction() as connection:
-                expired = await store_sessions.lock_expired(connection, BATCH)
-                removed = await store_devices.delete_devices_of_sessions(connection, expired)
+                expired = await store_sessions.select_expired(connection, BATCH)
+                session_ids = [session_id for session_id, _ in expired]
+                await lock_users(connection, {user_id for _, user_id in expired if user_id is not None})
+                removed = await store_devices.delete_devices_of_sessions(connection, session_ids)
                 await events.devices_removed(connection, removed)
-                await store_sessions.delete_sessions(connection, expired)
+                await store_sessions.delete_expired_sessions(connection, session_ids)
             if len(expired) < BATCH:
                 break
 

@@ -1,6 +1,5 @@
 """Sessions: begun by a login, kept alive by refreshes, ended once and for all."""
 
-from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from chassis.ids import uuid7
@@ -13,6 +12,7 @@ from .revocations import Revoker
 from .store import devices as store_devices
 from .store import refresh_tokens as store_refresh_tokens
 from .store import sessions as store
+from .store.accounts import lock_users
 
 MAX_LISTED = 200
 
@@ -68,7 +68,7 @@ class Sessions:
             Unauthorized: `refresh_reused`, or `refresh_invalid` when it is unknown, expired or its session has ended.
         """
         nonce = tokens.new_nonce()
-        async with self._postgres.transaction() as connection:
+        async with self._postgres.connection() as connection:
             rotation = await store_refresh_tokens.rotate_refresh_token(
                 connection,
                 tokens.digest(refresh_token),
@@ -77,15 +77,11 @@ class Sessions:
                 self._refresh_seconds,
                 self._grace_seconds,
             )
-            user_id, session_id = rotation.user_id, rotation.session_id
-            ended: list[Ended] = []
-            if rotation.outcome == "reused" and user_id is not None and session_id is not None:
-                ended = await store.end_session(connection, user_id, session_id, REFRESH_REUSED)
-                await self._after_end(connection, ended)
-        if ended:
+        user_id, session_id = rotation.user_id, rotation.session_id
+        reused = rotation.outcome == "reused"
+        if reused and user_id and session_id and await self._end(user_id, session_id, REFRESH_REUSED):
             audit.record("refresh_reused", user_id=user_id, session_id=session_id, address=client.address)
-            await self._revoker.announce(ended)
-        if rotation.outcome == "reused" or rotation.ended_for == REFRESH_REUSED:
+        if reused or rotation.ended_for == REFRESH_REUSED:
             raise Unauthorized("A refresh token was used twice; log in again.", code="refresh_reused")
         if user_id is None or session_id is None or rotation.username is None or rotation.nonce is None:
             raise Unauthorized("This refresh token is not valid; log in again.", code="refresh_invalid")
@@ -104,10 +100,7 @@ class Sessions:
 
     async def log_out(self, user_id: UUID, session_id: UUID, client: Client, *, everywhere: bool) -> None:
         """End this session, or all of this user; no access token of theirs is accepted when this returns."""
-        if everywhere:
-            await self._end(lambda connection: store.end_sessions(connection, user_id, None, LOGOUT_ALL))
-        else:
-            await self._end(lambda connection: store.end_session(connection, user_id, session_id, LOGOUT))
+        await self._end(user_id, None if everywhere else session_id, LOGOUT_ALL if everywhere else LOGOUT)
         audit.record(
             LOGOUT_ALL if everywhere else LOGOUT, user_id=user_id, session_id=session_id, address=client.address
         )
@@ -118,19 +111,25 @@ class Sessions:
         Raises:
             NotFound: he has none of that id that is alive.
         """
-        if not await self._end(lambda connection: store.end_session(connection, user_id, session_id, ENDED_BY_USER)):
+        if not await self._end(user_id, session_id, ENDED_BY_USER):
             raise NotFound("You have no such session.")
         audit.record("session_ended", user_id=user_id, session_id=session_id, address=client.address)
 
     async def end_others(self, connection: Connection, user_id: UUID, spared: UUID, reason: str) -> list[Ended]:
-        """End all sessions of a user but one in the caller's transaction, who announces them after the commit."""
+        """End all sessions of a user but one in the caller's transaction, who holds the user, and announces them after
+        the commit."""
         ended = await store.end_sessions(connection, user_id, spared, reason)
         await self._after_end(connection, ended)
         return ended
 
-    async def _end(self, end: Callable[[Connection], Awaitable[list[Ended]]]) -> list[Ended]:
+    async def _end(self, user_id: UUID, session_id: UUID | None, reason: str) -> list[Ended]:
+        """End one session of a user, or all with None, and tell everybody."""
         async with self._postgres.transaction() as connection:
-            ended = await end(connection)
+            await lock_users(connection, [user_id])
+            if session_id is None:
+                ended = await store.end_sessions(connection, user_id, None, reason)
+            else:
+                ended = await store.end_session(connection, user_id, session_id, reason)
             await self._after_end(connection, ended)
         await self._revoker.announce(ended)
         return ended

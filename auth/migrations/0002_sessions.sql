@@ -43,7 +43,7 @@ CREATE INDEX refresh_tokens_nonce_idx   ON refresh_tokens (session_id) WHERE non
 --
 --   rotated   the successor offered is now the one
 --   repeated  used less than `grace` ago, the successor still unused: derive it with the `nonce` returned
---   reused    used before: somebody else has this token too. The caller ends the session in this transaction
+--   reused    used before: somebody else has this token too. The caller ends the session
 --   ended     its session has been ended (`ended_for` says why)
 --   expired, unknown
 

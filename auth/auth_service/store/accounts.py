@@ -1,6 +1,6 @@
 """Accounts in Postgres."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -94,6 +94,15 @@ async def lock_account(connection: Connection, user_id: UUID, credentials_versio
         "SELECT true FROM users WHERE id = $1 AND credentials_version = $2 FOR SHARE", user_id, credentials_version
     )
     return found is not None
+
+
+async def lock_users(connection: Connection, user_ids: Collection[UUID]) -> None:
+    """Keep others from changing these users, and what is theirs, until this transaction ends.
+
+    Whoever changes sessions or devices, or records events, does this first: then two such transactions wait for each
+    other instead of forming a circle, and the events of a user get their ids in the order in which they are committed.
+    """
+    await connection.execute("SELECT 1 FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", list(user_ids))
 
 
 async def update_password(connection: Connection, user_id: UUID, credentials_version: int, password_hash: str) -> bool:

@@ -7,5 +7,5 @@ from contracts.events import Event
 
 
 async def insert_event(connection: Connection, key: UUID, event: Event) -> None:
-    """Store an event; those of one key are sent in this order."""
+    """Store an event; the caller holds the user of that key, which keeps the order."""
     await connection.execute("INSERT INTO outbox (key, type, payload) VALUES ($1, $2, $3)", key, event.type, event)

@@ -9,6 +9,7 @@ from chassis.postgres import Connection
 from ..model import Client, Ended, Session
 
 _ALIVE = "ended_at IS NULL AND expires_at > now()"
+_EXPIRED = "expires_at < now() - interval '1 day'"
 
 
 async def insert_session(
@@ -50,10 +51,10 @@ async def select_session_alive(connection: Connection, session_id: UUID) -> bool
     return found is not None
 
 
-async def lock_session(connection: Connection, user_id: UUID, session_id: UUID) -> bool:
-    """Keep a session of that user from ending before this transaction does; False when it has ended already."""
+async def is_session_of(connection: Connection, user_id: UUID, session_id: UUID) -> bool:
+    """Whether that is a session of that user which has not ended; it cannot end while the caller holds the user."""
     found = await connection.fetchval(
-        "SELECT true FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL FOR SHARE", session_id, user_id
+        "SELECT true FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL", session_id, user_id
     )
     return found is not None
 
@@ -127,17 +128,18 @@ async def mark_announced(connection: Connection, session_ids: Sequence[UUID]) ->
     await connection.execute("UPDATE sessions SET announced_at = now() WHERE id = ANY($1)", list(session_ids))
 
 
-async def lock_expired(connection: Connection, limit: int) -> list[UUID]:
-    """Some sessions whose last refresh token has expired; those that another process is removing are passed over."""
-    rows = await connection.fetch(
-        "SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' LIMIT $1 FOR UPDATE SKIP LOCKED", limit
+async def select_expired(connection: Connection, limit: int) -> list[tuple[UUID, UUID | None]]:
+    """Some sessions whose last refresh token expired a day ago, each with its user."""
+    rows = await connection.fetch(f"SELECT id, user_id FROM sessions WHERE {_EXPIRED} LIMIT $1", limit)  # noqa: S608
+    return [(row["id"], row["user_id"]) for row in rows]
+
+
+async def delete_expired_sessions(connection: Connection, session_ids: Sequence[UUID]) -> None:
+    """Forget those of these sessions that have expired, with their refresh tokens."""
+    await connection.execute(
+        f"DELETE FROM sessions WHERE id = ANY($1) AND {_EXPIRED}",  # noqa: S608
+        list(session_ids),
     )
-    return [row["id"] for row in rows]
-
-
-async def delete_sessions(connection: Connection, session_ids: Sequence[UUID]) -> None:
-    """Forget sessions, with their refresh tokens."""
-    await connection.execute("DELETE FROM sessions WHERE id = ANY($1)", list(session_ids))
 
 
 def _ended(rows: Sequence[Any]) -> list[Ended]:

@@ -1,12 +1,15 @@
 """Push devices."""
 
+import asyncio
+from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
-from .conftest import Auth, User
+from .conftest import PASSWORD, Auth, User, eventually
 
 
 async def put(user: User, token: str, **more: Any) -> int:
@@ -84,3 +87,57 @@ async def test_what_cannot_be_a_token_is_refused(auth: Auth, token: Any) -> None
 async def test_another_platform_is_refused(auth: Auth) -> None:
     assert await put(await auth.register(), "x", platform="carrier-pigeon") == 422
     assert (await (await auth.register()).call("DELETE", "/auth/devices/a%20b")).status_code == 404
+
+
+async def test_the_events_of_a_device_that_goes_to_and_fro_are_in_order(auth: Auth) -> None:
+    users = [await auth.register() for _ in range(3)]
+    token = f"{users[0].username}:x"
+    statuses = await asyncio.gather(*(put(users[i % 3], token) for i in range(30)))
+    assert set(statuses) == {204}
+    for user in users:
+        told = [kind for kind, _ in await events(auth, user)]
+        alternating = ["device.registered", "device.removed"] * len(told)
+        assert told == alternating[: len(told)]
+        assert (len(told) % 2 == 1) == (await owner(auth, token) == user.id)
+
+
+async def test_everything_that_changes_sessions_and_devices_may_happen_at_once(auth: Auth) -> None:
+    users = [await auth.register() for _ in range(2)]
+    token = f"{users[0].username}:x"
+    for _ in range(4):
+        devices = [await user.log_in() for user in users for _ in range(3)]
+        first, second, third = devices[:3]
+        statuses = await asyncio.gather(
+            *(put(device, token) for device in devices),
+            *(put(device, f"{token}{number}") for number, device in enumerate(devices)),
+            status(second.call("POST", "/auth/logout")),
+            status(third.call("POST", "/auth/logout", json={"all": True})),
+            status(first.call("POST", "/auth/password", json={"current_password": PASSWORD, "new_password": PASSWORD})),
+            status(first.call("DELETE", f"/auth/devices/{token}")),
+            *(status(auth.refresh(device.refresh_token)) for device in devices),
+        )
+        assert set(statuses) <= {200, 204, 401, 403, 404}
+    rows = await auth.sql("SELECT 1 FROM devices d JOIN sessions s ON s.id = d.session_id WHERE s.ended_at IS NOT NULL")
+    assert rows == []
+
+
+async def status(response: Awaitable[httpx.Response]) -> int:
+    return (await response).status_code
+
+
+async def test_whoever_tells_of_a_user_waits_for_whoever_holds_him(auth: Auth) -> None:
+    """Else an event with the higher id could be committed, and sent, before one with the lower."""
+    user = await auth.register()
+    token = f"{user.username}:x"
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    for call in (put(user, token), status(user.call("DELETE", f"/auth/devices/{token}"))):
+        connection = await asyncpg.connect(auth.settings.database_url)
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE", UUID(user.id))
+                task = asyncio.ensure_future(call)
+                await eventually(lambda: auth.sql(waiting))
+                assert not task.done()
+            assert await task == 204
+        finally:
+            await connection.close()
