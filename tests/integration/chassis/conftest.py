@@ -1,19 +1,23 @@
-"""A small application with what the server has to be good at: requests, and sockets that are handed over."""
+"""For the server, an application: requests, and sockets that are handed over. For events, an outbox and a broker."""
 
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
+import asyncpg
 import pytest
 from quart import Quart, Response, websocket
 
 from chassis.app import create_app
 from chassis.asgi import App, Edge
 from chassis.http import no_content, public, reply
+from chassis.ids import uuid7
+from chassis.kafka import Kafka
 from chassis.lifecycle import Lifecycle, Phase
 from chassis.problems import Problem, Unauthorized
 from chassis.server import Handover, handover_of
+from tests.support.outbox import TABLE, Outbox
 from tests.support.serving import Served, serving
 
 
@@ -174,3 +178,25 @@ async def served(hall: Hall) -> AsyncIterator[Served]:
     """It, served."""
     async with serving(hall.app) as served:
         yield served
+
+
+@pytest.fixture
+def topic() -> str:
+    """A topic of this test's own."""
+    return f"test.{uuid7().hex}"
+
+
+@pytest.fixture
+async def box(postgres_database: Callable[..., str]) -> AsyncIterator[Outbox]:
+    """An empty outbox."""
+    url = postgres_database("outbox")
+    connection = await asyncpg.connect(url)
+    await connection.execute(TABLE)
+    yield Outbox(url, connection)
+    await connection.close()
+
+
+@pytest.fixture
+def kafka(kafka_url: str) -> Kafka:
+    """The session's broker."""
+    return Kafka(kafka_url.removeprefix("kafka://"), partitions=3)

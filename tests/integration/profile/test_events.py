@@ -22,17 +22,7 @@ from contracts.events import MESSAGE_CREATED, USER_DELETED, USER_REGISTERED, USE
 from profile_service import events as events_module
 from profile_service.events import UserEvents
 from tests.support.auth import REGISTERED_AT, FakeAuth
-
-OUTBOX = """
-CREATE TABLE outbox (
-    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    key        uuid        NOT NULL,
-    type       text        NOT NULL,
-    payload    jsonb       NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    sent_at    timestamptz
-)
-"""
+from tests.support.outbox import TABLE
 
 
 def event(kind: str, user_id: UUID, **data: object) -> Event:
@@ -71,7 +61,7 @@ async def test_a_registered_user_is_found_by_the_beginning_of_his_name_within_a_
     monkeypatch.setattr(consumer_module, "SESSION_SECONDS", 2.0)
     url = postgres_database("auth")
     box = await asyncpg.connect(url)
-    await box.execute(OUTBOX)
+    await box.execute(TABLE)
     relay = OutboxRelay(Kafka(kafka_url.removeprefix("kafka://")), url, USER_TOPIC)
     bob = auth.register("bob")
 
