@@ -18,6 +18,7 @@ from chassis.service import Service
 from contracts import internal, keys
 from contracts.events import CHAT_TOPIC
 
+from . import store
 from .messages import Messages
 from .people import People
 from .realtime.admission import Admission
@@ -50,10 +51,7 @@ def create_app(settings: Settings) -> Service:
         settings.database_url,
         Migrations("chat_service"),
         size=settings.database_connections,
-        settings={
-            "plan_cache_mode": "force_generic_plan",
-            "enable_seqscan": "off",
-        },  # what send_messages was tested with
+        settings=store.SESSION_SETTINGS,
     )
     guard = remote_guard(client, redis, owner(settings.auth_url))
     people = People(database, client, settings.auth_url)

@@ -12,8 +12,9 @@ import pytest
 
 from chassis.ids import uuid7
 from chassis.postgres import SESSION_SETTINGS, is_away
+from chat_service.store import SESSION_SETTINGS as STORE_SETTINGS
 
-SETTINGS = {**SESSION_SETTINGS, "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+SETTINGS = {**SESSION_SETTINGS, **STORE_SETTINGS}
 ROOMS, SENDERS, CONNECTIONS, BATCHES = 12, 6, 5, 60
 Send = tuple[UUID, UUID, UUID, str, str]
 

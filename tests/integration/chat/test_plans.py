@@ -1,0 +1,88 @@
+"""What history costs: a page touches as many buffers in a table of many messages as in one of few, at any depth."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from chassis.ids import uuid7
+from chassis.postgres import SESSION_SETTINGS
+from chat_service.store import SESSION_SETTINGS as STORE_SETTINGS
+from chat_service.store import messages as store
+
+PAGE = 50
+FEW, MANY = 1_000, 60_000
+
+
+class Explaining:
+    """Stands in for a connection: runs the store's own statements under EXPLAIN."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.plan: dict[str, Any] = {}
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Any]:
+        """Explain instead of answering."""
+        explained = await self._connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", *arguments)
+        self.plan = json.loads(explained)[0]["Plan"]
+        return []
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[Any]:
+    """A connection with the settings of the service."""
+    settings = {**SESSION_SETTINGS, **STORE_SETTINGS, "statement_timeout": "60000"}
+    connection = await asyncpg.connect(database_url, server_settings=settings)
+    yield connection
+    await connection.close()
+
+
+async def fill(connection: Any, messages: int) -> UUID:
+    """A room of one member with that many messages, as if they had been sent."""
+    room, user = uuid7(), uuid7()
+    await connection.execute("INSERT INTO users (id, username, display_name) VALUES ($1, $2, $2)", user, f"p{user.hex}")
+    await connection.execute(
+        "INSERT INTO rooms (id, kind, name, last_seq) VALUES ($1, 'group', 'g', $2)", room, messages
+    )
+    await connection.execute("INSERT INTO members (room_id, user_id) VALUES ($1, $2)", room, user)
+    await connection.execute(
+        """INSERT INTO messages (room_id, seq, id, sender_id, client_id, content, created_at)
+           SELECT $1, n, gen_random_uuid(), $2, n::text, repeat('x', 80), now()
+             FROM generate_series(1, $3::int) AS n""",
+        room,
+        user,
+        messages,
+    )
+    return room
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """All nodes of a plan."""
+    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
+
+
+def buffers(plan: dict[str, Any]) -> int:
+    """Pages touched by a plan."""
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+async def test_a_page_costs_the_same_however_many_messages_there_are(connection: Any) -> None:
+    few, many = await fill(connection, FEW), await fill(connection, MANY)
+    await connection.execute("VACUUM ANALYZE messages")
+    costs = {}
+    for name, room, seqs in (("few", few, (FEW, FEW // 2)), ("many", many, (MANY, MANY // 2, 60))):
+        for seq in seqs:
+            for read in (store.select_messages_before, store.select_messages_after):
+                explaining = Explaining(connection)
+                await read(explaining, room, seq - (PAGE if read is store.select_messages_after else 0), PAGE)  # type: ignore[arg-type]
+                scans = [node for node in nodes(explaining.plan) if node.get("Alias", "").startswith("m")]
+                used = [scan for scan in scans if scan.get("Actual Loops", 0) > 0]
+                assert [scan["Node Type"] for scan in used] == ["Index Scan"], "one index of one partition"
+                assert used[0]["Actual Rows"] <= PAGE
+                assert not any(node["Node Type"] == "Sort" for node in nodes(explaining.plan))
+                costs[name, seq, read.__name__] = buffers(used[0])
+    assert max(costs.values()) <= 12, costs  # two or three index levels, a page of entries, a few of the table
+    assert max(costs.values()) - min(costs.values()) <= 4, costs
