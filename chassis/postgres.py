@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -63,6 +63,7 @@ class Postgres:
         size: the most connections; the connection budget of a pod.
         deadline: seconds that a use of a connection may take altogether, waiting for one included.
         settings: more session settings, e.g. `plan_cache_mode`.
+        on_connect: awaited with each new connection before it is used, e.g. to notice that this is another server now.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class Postgres:
         size: int = 10,
         deadline: float = 2.3,
         settings: dict[str, str] | None = None,
+        on_connect: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> None:
         self._url = url
         self._migrations = migrations
         self._size = size
         self._deadline = deadline
         self._settings = {**SESSION_SETTINGS, **(settings or {})}
+        self._on_connect = on_connect
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def start(self) -> None:
@@ -95,7 +98,7 @@ class Postgres:
             command_timeout=self._deadline,
             server_settings=self._settings,
             max_inactive_connection_lifetime=300,
-            init=_set_codecs,
+            init=self._prepare,
         )
         waiting = False
         while True:
@@ -112,6 +115,11 @@ class Postgres:
                     logger.warning("waiting for PostgreSQL", extra={"error": repr(error)})
                 waiting = True
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _prepare(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        await _set_codecs(connection)
+        if self._on_connect is not None:
+            await self._on_connect(connection)
 
     async def stop(self) -> None:
         """Close the pool: politely for a second, then not (asyncpg#1326)."""

@@ -47,11 +47,13 @@ def create_app(settings: Settings) -> Service:
     lifecycle = Lifecycle(stop_seconds=settings.stop_seconds)
     client = httpx.AsyncClient(timeout=1.0, trust_env=False, limits=httpx.Limits(max_connections=20))
     redis = connect(settings.redis_url)
+    epoch = Epoch()
     database = Postgres(
         settings.database_url,
         Migrations("chat_service"),
         size=settings.database_connections,
         settings=store.SESSION_SETTINGS,
+        on_connect=epoch.seen,
     )
     guard = remote_guard(client, redis, owner(settings.auth_url))
     people = People(database, client, settings.auth_url)
@@ -76,6 +78,7 @@ def create_app(settings: Settings) -> Service:
     commands = Commands(database, hub, ledger, arrivals, bells, guard, keeper, limits)
     membership = MembershipChanges(database, hub, arrivals, rooms)
     bells.on_membership, bells.on_renamed = membership.heard, membership.renamed
+    epoch.use(feed, arrivals)
     sweep = Sweep(database, hub, feed.repairs, broker)
     broker.on_up = [sweep.ask, membership.compare]
     broker.on_down = [sweep.ask]
@@ -83,7 +86,7 @@ def create_app(settings: Settings) -> Service:
 
     lifecycle.add("clients", Closing(client.aclose, redis.aclose))
     lifecycle.add("postgres", database)
-    lifecycle.add("epoch", Epoch(database, arrivals))
+    lifecycle.add("epoch", epoch)
     lifecycle.add("broker", broker)
     if apart:
         lifecycle.add("control", control)

@@ -17,6 +17,7 @@ from chassis.postgres import Postgres
 from contracts import keys
 
 from ..store import rooms as room_store
+from . import protocol
 from .broker import Broker, BrokerAway
 from .frames import live_message
 from .hub import Hub, LiveRoom
@@ -26,6 +27,7 @@ from .repair import Repairs
 
 logger = logging.getLogger(__name__)
 
+SLICE = 500  # rooms read at once
 MAX_HELD = 1000  # messages of one room that wait for a gap to close; more are read again from Postgres
 
 bells = Counter("parley_feed_bells_total", "Bells by what was done with them", ["action"])
@@ -208,6 +210,23 @@ class Feed:
                 self._release(room)
             if room.held:
                 self.repairs.start(room, "opened")
+
+    async def reset(self) -> None:
+        """Forget all positions and take those that Postgres has now; sessions stay attached and are told.
+
+        Raises:
+            what Postgres raises when it is away; those rooms that were reset stay so, and it may be called again.
+        """
+        rooms = [room for room in self._hub.rooms.values() if room.seq >= 0]
+        for start in range(0, len(rooms), SLICE):
+            part = rooms[start : start + SLICE]
+            async with self._database.connection() as connection:
+                positions = await room_store.select_positions(connection, [room.id for room in part])
+            found = {room_id: (seq, rev) for room_id, seq, rev in positions}
+            for room in part:
+                room.seq, room.rev = found.get(room.id, (0, 0))
+                room.held = None
+                self._hub.frame(room, protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
 
     def _abandon(self, room: LiveRoom) -> None:
         opening, room.opening = room.opening, None

@@ -5,8 +5,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
+from chat_service.realtime import epoch
 from tests.support.auth import User
 from tests.support.chat import Pod, until
 from tests.support.links import Link, link_to
@@ -127,6 +129,40 @@ async def test_a_restarted_postgres_is_used_again_by_itself(
         await link.open()
         ack = await a.say(room, "lost?", "c")
         assert (ack["seq"], ack["duplicate"]) == (1, False)
+
+
+async def test_another_life_of_the_database_resets_rooms_instead_of_discarding_messages(
+    start_pod: StartPod, people: People, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod = await start_pod("chat-1")
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    async with pod.connect(alice) as a, pod.connect(bob) as b:
+        for number in range(5):
+            await a.say(room, str(number))
+        await b.messages(5)
+        before = b.ready["epoch"]
+
+        async def promoted(_: object) -> str:
+            return "another-life"
+
+        monkeypatch.setattr(epoch, "select_epoch", promoted)
+        link = await asyncpg.connect(database_url)  # the last two commits did not reach the standby
+        await link.execute("DELETE FROM messages WHERE room_id = $1 AND seq > 3", room)
+        await link.execute("UPDATE rooms SET last_seq = 3 WHERE id = $1", room)
+        await link.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> $1",
+            link.get_server_pid(),
+        )
+        await link.close()
+        await until(lambda: _answers(pod, room, alice), "the new server")
+        assert await b.next("room.reset") == {"room": str(room), "last_seq": 3}
+        ack = await a.say(room, "new")
+        assert ack["seq"] == 4
+        assert [(m["seq"], m["content"]) for m in await b.messages(1)] == [(4, "new")]
+        async with pod.connect(bob, f"&resume={room}:5&epoch={before}") as again:
+            assert again.ready["epoch"] == "another-life"
+            assert await again.next("room.reset") == {"room": str(room), "last_seq": 4}
 
 
 def broker_up(pod: Pod) -> bool:

@@ -77,7 +77,7 @@ async def test_a_page_costs_the_same_however_many_messages_there_are(connection:
         for seq in seqs:
             for read in (store.select_messages_before, store.select_messages_after):
                 explaining = Explaining(connection)
-                await read(explaining, room, seq - (PAGE if read is store.select_messages_after else 0), PAGE)  # type: ignore[arg-type]
+                await read(explaining, room, seq - (PAGE if read is store.select_messages_after else 0), PAGE)
                 scans = [node for node in nodes(explaining.plan) if node.get("Alias", "").startswith("m")]
                 used = [scan for scan in scans if scan.get("Actual Loops", 0) > 0]
                 assert [scan["Node Type"] for scan in used] == ["Index Scan"], "one index of one partition"
