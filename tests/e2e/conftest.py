@@ -1,0 +1,71 @@
+"""The whole platform as `make run` starts it: one without rate limits for most tests, one with them."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from devstack.background import Background
+from devstack.settings import Settings
+from tests.e2e.people import SECONDS, Person, Platform
+
+
+@contextlib.contextmanager
+def running(folder: Path, **environment: str) -> Iterator[Background]:
+    """A platform that keeps its data in `folder`, which goes with it."""
+    settings = Settings(port=0, data_dir=folder, durable=False)
+    try:
+        with Background(settings, environment={**os.environ, **environment}) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Where `limited_stack` keeps its data."""
+    return Path(tempfile.mkdtemp(prefix="parley-e2e-"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Background]:
+    """The platform, RATE_LIMITS=off."""
+    with running(Path(tempfile.mkdtemp(prefix="parley-e2e-")), RATE_LIMITS="off") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def limited_stack(data_dir: Path) -> Iterator[Background]:
+    """Another one, with its rate limits as they are by default. We are its proxy, and may say who the client is."""
+    with running(data_dir, RATE_LIMITS="on", TRUSTED_PROXIES="127.0.0.1/32") as stack:
+        yield stack
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client."""
+    async with httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def platform(stack: Background, client: httpx.AsyncClient) -> Platform:
+    """Its gateway."""
+    return Platform(stack.gateway_url, client)
+
+
+@pytest.fixture
+async def alice(platform: Platform) -> Person:
+    """Somebody."""
+    return await platform.register("alice")
+
+
+@pytest.fixture
+async def bob(platform: Platform) -> Person:
+    """Somebody else."""
+    return await platform.register("bob")
