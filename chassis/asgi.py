@@ -21,6 +21,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ROUTE = "parley.route"  # in the scope: the rule that answered, for metrics; set by the application
 
+UNMATCHED = "unmatched"
+MAX_LOGGED_PATH = 200
+
 logger = logging.getLogger("access")
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -53,7 +56,7 @@ class Edge:
         identifier = sane_request_id(scope) or uuid7().hex
         request_id.set(identifier)
         exchange = Exchange(scope, send, identifier)
-        scope[ROUTE] = "unmatched"
+        scope[ROUTE] = UNMATCHED
         metrics.http_in_flight.inc()
         try:
             if self._lifecycle.phase is Phase.STARTING:
@@ -98,7 +101,7 @@ class Exchange:
         await self._send(message)
 
     def finish(self) -> None:
-        """Count and log the exchange; the query string is left out, since it may hold tokens."""
+        """Count and log the exchange; the rule instead of the path, and no query string: both may hold tokens."""
         scope, seconds = self._scope, time.perf_counter() - self._started
         method, route = scope.get("method", "WEBSOCKET"), scope[ROUTE]
         metrics.http_requests.labels(method if method in _METHODS else "OTHER", route, self.status or 499).inc()
@@ -106,7 +109,8 @@ class Exchange:
         if logger.isEnabledFor(logging.INFO):
             extra = {
                 "method": method,
-                "path": scope["path"],
+                "route": route,
+                "path": scope["path"][:MAX_LOGGED_PATH] if route == UNMATCHED else "",
                 "status": self.status or 499,
                 "ms": round(seconds * 1000, 2),
             }

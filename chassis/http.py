@@ -119,10 +119,10 @@ async def read_body(model: type[ModelT], *, optional: bool = False) -> ModelT:
         raise Problem(415, "The body must be application/json.")
     try:
         document = msgspec.json.decode(raw)
+        if b"\\u0000" in raw:
+            refuse_nul(document, "")
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Problem(400, "The body is not well-formed JSON.", code="malformed_json") from None
-    if b"\\u0000" in raw:
-        refuse_nul(document, "")
     return convert(document, model)
 
 

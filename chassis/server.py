@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 BACKLOG = 2048
 MAX_FRAME_BYTES = 64 * 1024
+UNWIND_SECONDS = 1.0  # for tasks to end when their connections have been aborted; cancelling would orphan Quart's
 
 
 def install() -> None:
@@ -55,7 +56,7 @@ def make_config(binds: list[str], *, keep_alive_seconds: float, grace_seconds: f
     config.keep_alive_max_requests = 100_000
     config.h11_max_incomplete_size = MAX_HEAD_BYTES
     config.websocket_max_message_size = MAX_FRAME_BYTES
-    config.graceful_timeout = grace_seconds
+    config.graceful_timeout = grace_seconds + UNWIND_SECONDS
     config.include_server_header = False
     config.accesslog = None  # Edge logs, without query strings
     config.errorlog = logging.getLogger("hypercorn.error")
@@ -120,7 +121,10 @@ def listen(binds: list[str]) -> list[socket.socket]:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         try:
-            sockets.append(socket.create_server((host, int(port)), family=family, backlog=BACKLOG, dualstack_ipv6=both))
+            listener = socket.create_server((host, int(port)), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+            # Accepted sockets inherit it; asyncio does not see that they are TCP, and small frames would wait 40 ms.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sockets.append(listener)
         except OSError as error:
             for listener in sockets:
                 listener.close()
@@ -131,9 +135,13 @@ def listen(binds: list[str]) -> list[socket.socket]:
 
 
 async def _abort_later(config: Config, seconds: float) -> None:
-    """End what is still open: from Python 3.12 on Hypercorn does not exit before (hypercorn#308)."""
+    """End what is still open.
+
+    From Python 3.12 on Hypercorn waits for it without a bound (hypercorn#308), and then for the tasks.
+    """
     await asyncio.sleep(seconds)
     _abort(config)
+    config.graceful_timeout = UNWIND_SECONDS
 
 
 def _abort(config: Config) -> None:

@@ -7,13 +7,16 @@ from chassis import redis
 from chassis.app import check_access_marks
 from chassis.app import create_app as create_quart
 from chassis.asgi import App
-from chassis.lifecycle import Lifecycle
+from chassis.kafka import kafka_of
+from chassis.lifecycle import Closing, Lifecycle
 from chassis.migrations import Migrations
+from chassis.outbox import OutboxRelay
 from chassis.postgres import Postgres
 from chassis.revocations import Guard, Revocations
 from chassis.service import Service
 from chassis.tokens import TokenVerifier
 from contracts import keys
+from contracts.events import USER_TOPIC
 from contracts.internal import TOKEN_AUDIENCE, TOKEN_ISSUER
 
 from .accounts import Accounts
@@ -23,7 +26,6 @@ from .directory import Directory
 from .hashing import Hasher
 from .housekeeping import Housekeeping
 from .keyring import KeyRing
-from .redis_client import RedisClient
 from .revocations import Revoker
 from .routes import accounts as account_routes
 from .routes import devices as device_routes
@@ -64,9 +66,18 @@ def create_app(settings: Settings) -> Service:
         check_seconds=settings.revocation_check_seconds,
     )
     lifecycle.add("signing keys", key_ring)
-    lifecycle.add("redis", RedisClient(client))
+    lifecycle.add("redis", Closing(client.aclose))
     lifecycle.add("postgres", postgres)
     lifecycle.add("hasher", hasher)
+    lifecycle.add(
+        "outbox",
+        OutboxRelay(
+            kafka_of(settings),
+            settings.database_url,
+            USER_TOPIC,
+            retention_seconds=settings.outbox_retention_seconds,
+        ),
+    )
     lifecycle.add("revoker", revoker)
     lifecycle.add("housekeeping", Housekeeping(postgres))
 

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import random
 
+from chassis import background
 from chassis.postgres import Postgres, is_away
 
-from . import background, events
+from . import events
 from .store import devices as store_devices
 from .store import refresh_tokens as store_refresh_tokens
 from .store import sessions as store_sessions

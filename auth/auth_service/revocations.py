@@ -18,13 +18,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from chassis import metrics, postgres
+from chassis import background, metrics, postgres
 from chassis.postgres import Postgres
 from chassis.redis import RedisAway, guarded
 from chassis.times import utc_now
 from contracts import keys
 
-from . import background
 from .model import Ended
 from .store import sessions as store
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from chassis.settings import OnOff, Positive, Seconds, ServiceSettings, Url
+from chassis.kafka import KafkaSettings
+from chassis.settings import OnOff, Positive, Seconds, Url
 
 # Only the gateway reaches this service, from the cluster's own networks.
 PRIVATE_NETWORKS = (
@@ -18,7 +19,7 @@ PRIVATE_NETWORKS = (
 )
 
 
-class Settings(ServiceSettings, frozen=True, kw_only=True):
+class Settings(KafkaSettings, frozen=True, kw_only=True):
     """The defaults are those of the public contract and of the OWASP minimum for argon2id."""
 
     database_url: Url

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from chassis.background import end
 from chassis.redis import RedisAway, guarded
 from contracts import keys
 
@@ -34,9 +35,8 @@ class Presence:
 
     async def stop(self) -> None:
         """End; the leases run out by themselves, so that a restart of this pod makes nobody appear offline."""
-        if self._refresher is not None:
-            self._refresher.cancel()
-            await asyncio.gather(self._refresher, *self._tasks, return_exceptions=True)
+        for task in (self._refresher, *self._tasks):
+            await end(task)
 
     def arrived(self, user_id: UUID) -> None:
         """The user's first socket on this pod has opened."""
