@@ -30,9 +30,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: Any, **options: Any) -> AsyncIterator[Served]:
-    """`app` served until the end of the block; `options` as of `chassis.server.serve`."""
-    port, ops_port = free_ports(2)
+async def serving(app: Any, ports: list[int] | None = None, **options: Any) -> AsyncIterator[Served]:
+    """`app` served on two ports until the end of the block; `options` as of `chassis.server.serve`."""
+    port, ops_port = ports or free_ports(2)
     ended = asyncio.Event()
 
     async def shutdown() -> None:
