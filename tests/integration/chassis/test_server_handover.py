@@ -13,7 +13,7 @@ from tests.integration.chassis.conftest import BufferedEcho, Echo
 from tests.support.serving import Raw, Served, dial, masked, tasks_of, until, upgrade
 
 IDLE_SOCKETS = 300
-MAX_IDLE_BYTES = 6_500  # 2,200 were measured, the test's own client included; what Hypercorn keeps takes 36 KiB
+MAX_IDLE_BYTES = 9_000  # 2,200 on CPython 3.11 and 3,300 on 3.13 were measured; what Hypercorn keeps takes 36 KiB
 
 
 async def handshake(client: Raw, *headers: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What reaches Hypercorn and is not a good HTTP/1.1 request: a clear answer, and nothing that stays."""
 
 import asyncio
+import socket
 from typing import Any
 
 import msgspec
@@ -249,3 +250,13 @@ async def test_a_client_may_ask_before_it_sends(served: Served) -> None:
         assert (await client.head())[0] == 100
         client.send(b"abc")
         assert (await client.response())[2] == b'{"bytes":3}'
+
+
+async def test_small_answers_do_not_wait_for_an_acknowledgement(hall: Any, served: Served) -> None:
+    """asyncio sets TCP_NODELAY only on sockets of which it knows that they are TCP; ours are not made so."""
+    async with dial(served.port) as client:
+        client.send(get("/"))
+        await client.response()
+        (transport,) = handover.open_transports()
+        connection = transport.get_extra_info("socket")
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
