@@ -1,6 +1,7 @@
 """What the code says of itself, for the documents to be compared with: routes, settings, metrics, codes, frames."""
 
 import ast
+import functools
 import importlib
 import pkgutil
 import re
@@ -21,6 +22,7 @@ from chassis.settings import ServiceSettings
 
 ROOT = Path(devstack.__file__).parents[1]
 SERVICES = ("auth", "profile", "chat", "gateway")
+PACKAGES = ("chassis", *(f"{service}_service" for service in SERVICES))
 NOWHERE = {
     "database_url": "postgresql://nobody@127.0.0.1:1/nothing",
     "redis_url": "redis://127.0.0.1:1",
@@ -149,24 +151,27 @@ def metrics(package: str) -> list[Metric]:
 
 # --- codes and frames ------------------------------------------------------------------------------------------------
 
+_EVENT = re.compile(r"(?:session|chat|room|friend|auth)(?:\.[a-z]+)+")
+
 
 def problem_codes() -> set[str]:
     """Every `code` that a problem can have: those of the statuses, and those that are given with `code=`."""
     from chassis import problems
 
-    found = set(problems._CODES.values())
-    for package in ("chassis", *(f"{service}_service" for service in SERVICES)):
-        for module in modules(package):
-            for node in ast.walk(ast.parse(source(module))):
-                if isinstance(node, ast.Call):
-                    found |= {
-                        word.value.value
-                        for word in node.keywords
-                        if word.arg == "code"
-                        and isinstance(word.value, ast.Constant)
-                        and isinstance(word.value.value, str)
-                    }
-    return found
+    given = {word.value for call in _calls() for word in call.keywords if word.arg == "code"}
+    constants = {value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)}
+    return set(problems._CODES.values()) | constants
+
+
+def problem_statuses() -> set[int]:
+    """Every status that a problem can have: those that have a code of their own, and those given to `Problem`."""
+    from chassis import problems
+
+    first = [
+        call.args[0] for call in _calls() if isinstance(call.func, ast.Name) and call.func.id == "Problem" and call.args
+    ]
+    constants = {value.value for value in first if isinstance(value, ast.Constant) and isinstance(value.value, int)}
+    return set(problems._CODES) | constants
 
 
 def commands() -> set[str]:
@@ -176,6 +181,64 @@ def commands() -> set[str]:
     return {str(command.__struct_config__.tag) for command in get_args(protocol.Command)}
 
 
+def events() -> set[str]:
+    """The types of frames that the server sends."""
+    found = {"pong", "error"}
+    only_from_clients = {"room.join", "session.resume", "auth.refresh"}
+    for module in modules("chat_service.realtime"):
+        for node in ast.walk(ast.parse(source(module))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _EVENT.fullmatch(node.value):
+                found.add(node.value)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, bytes):
+                found |= {name.decode() for name in re.findall(rb'"type":"([a-z.]+)"', node.value)}
+    return found - only_from_clients
+
+
+def error_frames() -> set[str]:
+    """The codes of `error` frames."""
+    from chat_service.realtime import commands as carried_out
+
+    found = set(carried_out.DETAILS)
+    for module in modules("chat_service.realtime"):
+        for call in _calls_in(module):
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "error" and call.args:
+                first = call.args[0]
+                if isinstance(first, ast.Constant) and re.fullmatch("[a-z_]+", str(first.value)):
+                    found.add(str(first.value))
+    return found | {"token_invalid"}
+
+
+def close_codes() -> set[int]:
+    """The codes with which sockets are closed."""
+    from chat_service.realtime import session, wire
+
+    ours = {session.GOING_AWAY, session.BAD_FRAMES, session.TOKEN_OVER, session.TOO_SLOW, session.FLOODING}
+    literal = {
+        int(first.value)
+        for module in modules("chat_service.realtime")
+        for call in _calls_in(module)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "close" and call.args
+        if isinstance(first := call.args[0], ast.Constant) and isinstance(first.value, int)
+    }
+    return ours | literal | {wire.PROTOCOL_ERROR, wire.BAD_PAYLOAD, wire.TOO_BIG}
+
+
+def everything() -> str:
+    """The text of all that runs in pods."""
+    return "".join(source(module) for package in PACKAGES for module in modules(package))
+
+
+def _calls() -> Iterator[ast.Call]:
+    for package in PACKAGES:
+        for module in modules(package):
+            yield from _calls_in(module)
+
+
+def _calls_in(module: ModuleType) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(source(module))) if isinstance(node, ast.Call))
+
+
+@functools.cache
 def modules(package: str) -> list[ModuleType]:
     """All modules of a package but its main."""
     top = importlib.import_module(package)
@@ -183,6 +246,7 @@ def modules(package: str) -> list[ModuleType]:
     return [top, *(importlib.import_module(name) for name in names if not name.endswith("__main__"))]
 
 
+@functools.cache
 def source(module: ModuleType) -> str:
     """The text of a module."""
     return Path(module.__file__ or "").read_text()
