@@ -1,34 +1,30 @@
 """Access tokens: verified by every service itself, strictly (RFC 9068, RFC 8725).
 
 PyJWT checks the signature, the audience, the issuer and the times; what it leaves open is closed here: length, one
-algorithm, `typ`, known keys only, no critical headers, no duplicate names, integer times.
+algorithm, `typ`, known keys only, no critical headers, no duplicate names, integer times, one spelling.
 """
 
-import asyncio
-import base64
-import binascii
 import hashlib
 import json
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-import httpx
 import jwt
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .ids import parse_uuid
-from .problems import Unauthorized, Unavailable
+from .jwks import KeySource, RemoteKeys, StaticKeys, decode_base64url, parse_jwks
+from .problems import Unauthorized
 
-logger = logging.getLogger(__name__)
+__all__ = ["Claims", "KeySource", "RemoteKeys", "StaticKeys", "TokenVerifier", "bearer_token", "parse_jwks"]
 
 ALGORITHM = "EdDSA"
 TYPE = "at+jwt"
 MAX_TOKEN_BYTES = 4096
+MAX_TIME = 253_402_300_799  # the end of the year 9999
 MAX_SKEW_SECONDS = 10  # how far ahead another host's clock may be
 _REQUIRED = ("iss", "aud", "sub", "sid", "jti", "iat", "exp", "username")
 
@@ -42,13 +38,6 @@ class Claims(msgspec.Struct, frozen=True):
     username: str
     issued_at: int  # seconds since the epoch
     expires_at: int
-
-
-class KeySource(Protocol):
-    """Where public keys come from."""
-
-    async def key(self, kid: str) -> Ed25519PublicKey | None:
-        """The key of that id, None when there is no such key; raises Unavailable when it cannot be known now."""
 
 
 class TokenVerifier:
@@ -77,6 +66,8 @@ class TokenVerifier:
         """
         if len(token) > MAX_TOKEN_BYTES:
             raise _invalid("the token is too long")
+        if not token.isascii():
+            raise _invalid("this is not a token")
         digest = hashlib.sha256(token.encode()).digest()
         if (claims := self._cache.get(digest)) is not None:
             if claims.expires_at > time.time():
@@ -91,7 +82,7 @@ class TokenVerifier:
 
     async def _verify(self, token: str) -> Claims:
         parts = token.split(".")
-        if len(parts) != 3 or not token.isascii():
+        if len(parts) != 3:
             raise _invalid("this is not a token")
         header = _json_object(parts[0])
         if header.get("alg") != ALGORITHM or header.get("typ") != TYPE or "crit" in header:
@@ -104,8 +95,9 @@ class TokenVerifier:
             raise _invalid("the token's key is not ours")
         payload = _json_object(parts[1])
         for name in ("iat", "exp", "nbf"):
-            if name in payload and type(payload[name]) is not int:
-                raise _invalid("a time is not an integer")
+            if name in payload and (type(payload[name]) is not int or not 0 <= payload[name] <= MAX_TIME):
+                raise _invalid("a time is not one in seconds")
+        _canonical(parts[2])  # PyJWT would pass over characters that do not belong there
         try:
             jwt.decode(
                 token,
@@ -123,74 +115,6 @@ class TokenVerifier:
         if payload["exp"] <= time.time():  # the leeway is for clocks that run ahead, not for late tokens
             raise _expired()
         return _claims(payload)
-
-
-class StaticKeys:
-    """Keys that are at hand: the auth service's own, and tests."""
-
-    def __init__(self, keys: dict[str, Ed25519PublicKey]) -> None:
-        self.keys = keys
-
-    async def key(self, kid: str) -> Ed25519PublicKey | None:
-        """The key of that id, if it is one of ours."""
-        return self.keys.get(kid)
-
-
-class RemoteKeys:
-    """The auth service's JWKS, cached: refreshed every `refresh_seconds`, and at most once per `min_gap_seconds` when a
-    token names a key that is not known yet (a rotation). While auth is away the known keys stay good."""
-
-    def __init__(
-        self, client: httpx.AsyncClient, url: str, *, refresh_seconds: float = 300, min_gap_seconds: float = 2
-    ) -> None:
-        self._client = client
-        self._url = url
-        self._refresh_seconds = refresh_seconds
-        self._min_gap_seconds = min_gap_seconds
-        self._keys: dict[str, Ed25519PublicKey] = {}
-        self._fetched_at = float("-inf")  # monotonic
-        self._tried_at = float("-inf")
-        self._lock = asyncio.Lock()
-
-    async def key(self, kid: str) -> Ed25519PublicKey | None:
-        """See KeySource."""
-        if kid not in self._keys or time.monotonic() - self._fetched_at > self._refresh_seconds:
-            await self._refresh(kid)
-        found = self._keys.get(kid)
-        if found is None and self._fetched_at < self._tried_at:
-            raise Unavailable("Tokens cannot be checked right now.", code="keys_unavailable")
-        return found
-
-    async def _refresh(self, kid: str) -> None:
-        async with self._lock:
-            now = time.monotonic()
-            fresh = now - self._fetched_at <= self._refresh_seconds
-            if (kid in self._keys and fresh) or now - self._tried_at < self._min_gap_seconds:
-                return
-            self._tried_at = now
-            try:
-                response = await self._client.get(self._url)
-                response.raise_for_status()
-                self._keys = parse_jwks(response.content)
-                self._fetched_at = self._tried_at
-            except (httpx.HTTPError, ValueError) as error:
-                logger.warning("could not fetch the signing keys", extra={"error": repr(error)})
-
-
-def parse_jwks(document: bytes) -> dict[str, Ed25519PublicKey]:
-    """The Ed25519 keys of a JWK set (RFC 8037), by `kid`; other kinds of key are left out.
-
-    Raises:
-        ValueError: not a JWK set.
-    """
-    parsed = msgspec.json.decode(document)
-    if not isinstance(parsed, dict) or not isinstance(parsed.get("keys"), list):
-        raise ValueError("not a JWK set")
-    keys = {}
-    for jwk in parsed["keys"]:
-        if isinstance(jwk, dict) and jwk.get("kty") == "OKP" and jwk.get("crv") == "Ed25519" and jwk.get("kid"):
-            keys[str(jwk["kid"])] = Ed25519PublicKey.from_public_bytes(_decode_base64(str(jwk["x"])))
-    return keys
 
 
 def bearer_token(authorization: Sequence[str]) -> str:
@@ -219,12 +143,19 @@ def _claims(payload: dict[str, Any]) -> Claims:
 
 def _json_object(part: str) -> dict[str, Any]:
     try:
-        value = json.loads(_decode_base64(part), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(decode_base64url(part), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _invalid("this is not a token") from None
     if not isinstance(value, dict):
         raise _invalid("this is not a token")
     return value
+
+
+def _canonical(part: str) -> bytes:
+    try:
+        return decode_base64url(part)
+    except ValueError:
+        raise _invalid("this is not a token") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -236,13 +167,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(text: str) -> None:
     raise ValueError(text)
-
-
-def _decode_base64(part: str) -> bytes:
-    try:
-        return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64url") from error
 
 
 def _invalid(detail: str) -> Unauthorized:
