@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_EJECTION_SECONDS = 0.5
 LONGEST_EJECTION_SECONDS = 30.0
+REST_SECONDS = 1.0
 
 open_sockets = Gauge("parley_gateway_sockets", "Sockets spliced to a pod now", ["pod"])
 ejections = Counter("parley_gateway_ejections_total", "How often pods were left alone after a failure", ["service"])
@@ -125,6 +126,10 @@ class Pods:
         ejections.labels(self.service).inc()
         extra = {"upstream": self.service, "address": pod.name, "seconds": seconds}
         logger.warning("a pod failed and is left alone", extra=extra)
+
+    def rest(self, pod: Pod) -> None:
+        """Leave a pod alone for a moment: it is well, but full or going away."""
+        pod.ejected_until = max(pod.ejected_until, time.monotonic() + REST_SECONDS)
 
     def worked(self, pod: Pod) -> None:
         """A pod has answered: its failures are forgotten."""

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextvars
+import socket
 
 from .connection import Connection, Failure, UpstreamError
+
+_KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 50_000}  # s, s, times, ms
 
 
 class Pool:
@@ -98,7 +101,8 @@ async def dial(connection: Connection, host: str, port: int, seconds: float) -> 
     )
     try:
         async with asyncio.timeout(seconds):
-            await attempt
+            transport, _ = await attempt
+        notice_dead_peers(transport)
     except TimeoutError:
         _abandon(attempt)
         raise UpstreamError(Failure.CONNECT, "no answer") from None
@@ -107,6 +111,15 @@ async def dial(connection: Connection, host: str, port: int, seconds: float) -> 
     except asyncio.CancelledError:
         _abandon(attempt)
         raise
+
+
+def notice_dead_peers(transport: asyncio.Transport) -> None:
+    """Let the kernel end the connection when the other host has vanished without a word, in less than a minute."""
+    connected: socket.socket = transport.get_extra_info("socket")
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):  # they differ between systems
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _abandon(attempt: "asyncio.Task[tuple[asyncio.Transport, asyncio.BaseProtocol]]") -> None:

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 CONNECTION_HEADER = b"x-parley-connection"  # how a pod knows which of its sockets we mean
 DRAIN_PATH = "/internal/sockets/drain"
+DRAIN_EXTRA_SECONDS = 2.0
 DRAIN_BATCH = 1000  # ids in one request, which must stay below 64 KiB
 MAX_QUERY_FIELDS = 100
 _PASSED = frozenset(
@@ -93,14 +94,14 @@ class Sockets:
         self._origins.check_socket(request.fields.get(b"origin"), request.host)
         tokens, ticket = credentials(request, scope)
         admitted = await self._admission.admit(route, request.address, tokens, later=ticket)
-        if self._draining:
-            raise Unavailable("This gateway is going away; connect again.", code="draining", retry_after=1)
+        self._refuse_if_draining()
         handover = handover_of(scope)
         if handover is None:
             raise Problem(501, "WebSockets are served over plain HTTP/1.1 only.", code="no_websocket_here")
         identifier = uuid7().hex
         pod, connection, head = await self._handshake(request, identifier)
         try:
+            self._refuse_if_draining()  # it may have begun in the meantime, and does not know of this one
             extra = encode(admitted.headers.items())
             if head.status != 101:
                 await self._relay(head, connection, extra, send)
@@ -140,6 +141,10 @@ class Sockets:
         for _, up in left:
             up.close()
 
+    def _refuse_if_draining(self) -> None:
+        if self._draining:
+            raise Unavailable("This gateway is going away; connect again.", code="draining", retry_after=1)
+
     @property
     def count(self) -> int:
         """How many are open."""
@@ -148,7 +153,8 @@ class Sockets:
     async def _ask_to_drain(self, pod: Pod, identifiers: list[str], budget_seconds: float) -> None:
         body = {"connections": identifiers, "budget_seconds": budget_seconds}
         try:
-            response = await self._client.post(f"{pod.url}{DRAIN_PATH}", json=body)
+            timeout = budget_seconds + DRAIN_EXTRA_SECONDS  # it answers when it has done so
+            response = await self._client.post(f"{pod.url}{DRAIN_PATH}", json=body, timeout=timeout)
             response.raise_for_status()
         except httpx.HTTPError as error:
             logger.warning("a pod does not drain", extra={"address": pod.name, "error": repr(error)})
@@ -173,10 +179,11 @@ class Sockets:
                 if failure.failure not in (Failure.CONNECT, Failure.STALE):
                     break  # it has seen the handshake, and with it a ticket that can be used once
                 continue
-            if head.status == 503 and not last:
-                connection.abort()
-                self._pods.failed(pod)
-                continue
+            if head.status == 503:
+                self._pods.rest(pod)
+                if not last:
+                    connection.abort()
+                    continue
             self._pods.worked(pod)
             return pod, connection, head
         logger.warning("no chat pod takes a socket", extra={"error": str(error), "tried": len(tried)})
@@ -209,15 +216,18 @@ class Sockets:
 
     def _splice(self, identifier: str, pod: Pod, connection: Connection, handover: Handover) -> None:
         up, down = connection.transport, handover.transport
-        if up.is_closing() or down.is_closing():
-            down.close()
+        try:
+            handover.take(ClientSide(up))
+        except ConnectionError:  # the client has gone
             up.abort()
+            return
+        if up.is_closing():  # the pod has
+            down.close()
             return
         self._open[identifier] = (pod, up)
         pod.count_sockets(1)
         first = connection.detach()
         up.set_protocol(PodSide(down, functools.partial(self._closed, identifier)))
-        handover.take(ClientSide(up))
         if first:
             down.write(first)
         in_empty_context(up.resume_reading)

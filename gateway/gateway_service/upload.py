@@ -8,6 +8,8 @@ from chassis.problems import Problem
 from .connection import Connection
 from .request import too_large
 
+WATCH_SECONDS = 0.05  # what is answered sooner needs no watch, which costs a task
+
 
 class ClientGone(Exception):
     """There is nobody to answer."""
@@ -32,6 +34,7 @@ class Upload:
         self._complete = length == 0
         self._received = 0
         self._task: asyncio.Task[None] | None = None
+        self._later: asyncio.TimerHandle | None = None
         self._problem: Problem | None = None
         self.gone = False
         self.sent_body = False
@@ -53,10 +56,15 @@ class Upload:
         self.sent_body = bool(self._first)
         connection.begin(method, head + data)
         connection.sent = self._complete
-        self._task = asyncio.create_task(self._run(connection))
+        if self._complete:
+            self._later = asyncio.get_running_loop().call_later(WATCH_SECONDS, self._watch, connection)
+        else:
+            self._watch(connection)
 
     def stop(self) -> None:
         """Watch no longer."""
+        if self._later is not None:
+            self._later.cancel()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -71,6 +79,9 @@ class Upload:
             raise ClientGone
         if self._problem is not None:
             raise self._problem
+
+    def _watch(self, connection: Connection) -> None:
+        self._task = asyncio.create_task(self._run(connection))
 
     async def _run(self, connection: Connection) -> None:
         try:

@@ -71,6 +71,16 @@ def test_a_pod_that_failed_is_left_alone_for_a_while_longer_each_time(clock: Clo
         assert bad in {pods.choose(sockets) for _ in range(50)}
 
 
+def test_a_pod_that_is_full_rests_for_a_moment_that_does_not_grow(clock: Clock) -> None:
+    pods = make(2)
+    for _ in range(5):
+        pods.rest(pods.pods[0])
+        assert {pods.choose(sockets) for _ in range(20)} == {pods.pods[1]}
+        clock.now += module.REST_SECONDS
+    assert pods.pods[0].failures == 0
+    assert pods.pods[0] in {pods.choose(sockets) for _ in range(50)}
+
+
 def test_an_ejection_has_an_upper_bound(clock: Clock) -> None:
     pods = make(2)
     for _ in range(20):
