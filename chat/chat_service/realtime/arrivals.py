@@ -291,5 +291,5 @@ class Arrivals:
             messages = [live_message_of_row(row) for row in fresh]
             own = session.user_id
             session.write(b"".join(m.sent() if m.sender_id == own else m.received() for m in messages))
-            since = fresh[-1].seq if fresh else room.seq
+            since = fresh[-1].seq if fresh else since
             await session.drained()

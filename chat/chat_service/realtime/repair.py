@@ -1,6 +1,7 @@
 """Closing gaps from Postgres: read, fence, deliver, until nothing is missing. At most one repair per room at a time."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
@@ -17,6 +18,9 @@ from .hub import Hub, LiveRoom
 
 PAGE = 200  # messages read at once to close a gap
 RETRY_SECONDS = 0.5  # while Postgres is away
+MAX_READS_IN_VAIN = 5  # without a row, although something is held
+
+logger = logging.getLogger(__name__)
 
 repairs = Counter("parley_feed_repairs_total", "Gaps read from Postgres", ["reason"])
 
@@ -70,6 +74,7 @@ class Repairs:
     async def _repair(self, room: LiveRoom) -> None:
         """Read and deliver until nothing is missing; tries again while Postgres is away."""
         try:
+            in_vain = 0
             while self._hub.rooms.get(room.id) is room:
                 try:
                     async with self._database.connection() as connection:
@@ -89,8 +94,11 @@ class Repairs:
                 self._release(room)
                 if len(rows) < PAGE and not room.held:
                     return
-                if not rows:
-                    room.held = None  # beyond the last message: no bell of ours says that
+                # What is still held came in while we read; it was committed before it rang, so the next read has it.
+                in_vain = 0 if rows else in_vain + 1
+                if in_vain >= MAX_READS_IN_VAIN:
+                    logger.error("a room was told of messages that are not there", extra={"room": str(room.id)})
+                    room.held = None
                     return
         finally:
             room.repair = None
