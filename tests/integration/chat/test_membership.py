@@ -72,7 +72,9 @@ async def test_the_fence_holds_without_any_bell_of_the_removal(
         assert await remove(one, alice, room, carol) == 204
         for number in range(20):
             await a.send("chat.message", room=room, content=f"secret {number}")
-        assert [message["content"] for message in await b.messages(20)] == [f"secret {n}" for n in range(20)]
+        secrets = [f"secret {number}" for number in range(20)]
+        assert [message["content"] for message in await b.messages(20)] == secrets
+        assert [message["content"] for message in await a.messages(21)] == ["all", *secrets]
         assert await c.quiet() == ["room.removed"]
 
 
