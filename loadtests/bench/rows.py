@@ -36,7 +36,7 @@ async def room(rig: Rig, row: str, seconds: float, *, members: int, window: int,
 
 
 async def pairs(rig: Rig, row: str, seconds: float, *, rooms: int) -> list[Line]:
-    """Rooms of two on one pod, each with one message in flight: a busy pod, not a hot room."""
+    """Rooms of two on one pod, each with one message in flight: with many of them a busy pod, not a hot room."""
     async with rig.pods() as servers:
         people = rig.accounts.register(rooms * 2)
         couples = list(zip(people[::2], people[1::2], strict=True))
@@ -47,8 +47,9 @@ async def pairs(rig: Rig, row: str, seconds: float, *, rooms: int) -> list[Line]
             for person in couple
         ]
         load = await rig.generator.run(sockets, [servers[0].pid], room_size=2, window=1, seconds=seconds)
-        targets = {"cpu_us_per_message": MESSAGE_US, "idle_kib_per_socket": IDLE_KIB}
-        return lines_of(load, row, f"{rooms} rooms of 2, 1 in flight each", servers, targets={"chat-1": targets})
+        targets = {"cpu_us_per_message": MESSAGE_US, "idle_kib_per_socket": IDLE_KIB} if rooms >= PAIRS else {}
+        what = f"{rooms} rooms of 2, 1 in flight each" if rooms > 1 else "1 room of 2, 1 in flight: an idle pod"
+        return lines_of(load, row, what, servers, targets={"chat-1": targets})
 
 
 async def splice(rig: Rig, row: str, seconds: float, *, members: int, window: int) -> list[Line]:
@@ -144,6 +145,7 @@ ROWS: Mapping[str, Row] = {
     "half-w16": partial(room, members=MEMBERS // 2, window=16, pods=1),  # what a pod of the next row is compared with
     "two-pods-w16": partial(room, members=MEMBERS, window=16, pods=2),
     "pairs": partial(pairs, rooms=PAIRS),
+    "pair": partial(pairs, rooms=1),
     "gateway-w16": partial(splice, members=MEMBERS, window=16),
     "gateway-pairs": partial(splice_pairs, rooms=PAIRS),
 }
