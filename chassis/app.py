@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from quart import Quart, Response, request
+from quart import Quart, Response, has_request_context, request, websocket
+from quart.globals import request_ctx
 from quart_schema import HttpSecurityScheme, Info, QuartSchema, hide
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from . import http, postgres
 from .asgi import ROUTE
@@ -53,6 +54,7 @@ def create_app(name: str, *, title: str, max_body_bytes: int, verify: Verify | N
         return http.reply(schema.openapi_provider.schema())
 
     app.before_request(_name_route)
+    app.before_websocket(_name_websocket_route)
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
@@ -77,16 +79,35 @@ async def _name_route() -> None:
         request.scope[ROUTE] = request.url_rule.rule  # type: ignore[literal-required]
 
 
+async def _name_websocket_route() -> None:
+    if websocket.url_rule is not None:
+        websocket.scope[ROUTE] = websocket.url_rule.rule  # type: ignore[literal-required]
+
+
 async def _problem(problem: Problem) -> Response:
     return Response(problem.body(request_id.get()), problem.status, problem.headers, content_type=CONTENT_TYPE)
 
 
 async def _http_error(error: HTTPException) -> Response:
-    headers = {"Allow": ", ".join(error.valid_methods or ())} if isinstance(error, MethodNotAllowed) else {}
+    if isinstance(error, (NotFound, MethodNotAllowed)) and (methods := _methods_of_path()):
+        return await _problem(Problem(405, headers={"Allow": ", ".join(sorted(methods))}))
     status = error.code or 500
     if status < 400:  # a redirect of the router is its own answer
         return error.get_response()  # type: ignore[return-value]
-    return await _problem(Problem(status, headers=headers))
+    return await _problem(Problem(status))
+
+
+def _methods_of_path() -> set[str]:
+    """What may be done with the request's path, with and without its slash at the end.
+
+    Werkzeug calls a path not found when only its other spelling has a rule, for another method.
+    """
+    adapter = request_ctx.url_adapter if has_request_context() else None
+    if adapter is None:
+        return set()
+    path = request.path
+    other = path.rstrip("/") if path.endswith("/") else path + "/"
+    return {*adapter.allowed_methods(path), *adapter.allowed_methods(other)}
 
 
 async def _unexpected(error: Exception) -> Response:

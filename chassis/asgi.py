@@ -60,16 +60,17 @@ class Edge:
         metrics.http_in_flight.inc()
         try:
             if self._lifecycle.phase is Phase.STARTING:
-                await send_problem(scope, exchange.send, Unavailable("The service is starting."), identifier)
-            else:
-                await self._app(scope, receive, exchange.send)
+                raise Unavailable("The service is starting.")
+            if "\x00" in scope["path"]:
+                raise Problem(400, "U+0000 is not allowed in a path.")
+            await self._app(scope, receive, exchange.send)
         except asyncio.CancelledError:
             raise
         except Problem as problem:
             if exchange.status == 0:
                 await send_problem(scope, exchange.send, problem, identifier)
         except Exception:
-            logging.getLogger(__name__).exception("unhandled error", extra={"path": scope["path"]})
+            logging.getLogger(__name__).exception("unhandled error", extra={"route": scope[ROUTE]})
             if exchange.status == 0:
                 await send_problem(scope, exchange.send, Problem(500, "Something went wrong on our side."), identifier)
         finally:
@@ -95,6 +96,9 @@ class Exchange:
         if kind in ("http.response.start", "websocket.http.response.start"):
             self.status = message["status"]
             message["headers"] = decorate(message.get("headers", ()), self._identifier)
+        elif kind == "websocket.close" and self.status == 0:  # the server would answer a 403 that has another id
+            await send_problem(self._scope, self.send, Problem(403), self._identifier.decode())
+            return
         elif kind == "websocket.accept":
             self.status = 101
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._identifier)]

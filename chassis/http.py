@@ -20,6 +20,7 @@ R = TypeVar("R")
 ModelT = TypeVar("ModelT", bound=msgspec.Struct)
 Handler = Callable[P, Awaitable[R]]
 ACCESS = "parley_access"  # on a handler: "public", "bearer" or "internal"; create_app refuses a route without one
+MAX_DEPTH = 64  # of a JSON body; far below what recursion stands, here and in whatever reads it later
 GUARD = "parley_guard"  # in app.extensions: turns a token into claims
 
 
@@ -79,8 +80,9 @@ def reads(model: type[ModelT]) -> Callable[[Handler[..., R]], Handler[..., R]]:
         @functools.wraps(handler)
         async def parsed(*args: Any, **kwargs: Any) -> R:
             names = {field.encode_name for field in msgspec.structs.fields(model)}
+            for name, value in request.args.items(multi=True):
+                refuse_nul({name: value}, "")
             given = {name: value for name, value in request.args.items() if name in names}
-            refuse_nul(given, "")
             return await handler(*args, query=convert(given, model, strict=False), **kwargs)
 
         return cast("Handler[..., R]", document_querystring(model)(parsed))
@@ -119,10 +121,12 @@ async def read_body(model: type[ModelT], *, optional: bool = False) -> ModelT:
         raise Problem(415, "The body must be application/json.")
     try:
         document = msgspec.json.decode(raw)
-        if b"\\u0000" in raw:
-            refuse_nul(document, "")
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # also what is too large for a number, and bytes that are not UTF-8
         raise Problem(400, "The body is not well-formed JSON.", code="malformed_json") from None
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
+        raise Problem(400, f"The body is nested more than {MAX_DEPTH} levels deep.", code="malformed_json")
+    if b"\\u0000" in raw:
+        refuse_nul(document, "")
     return convert(document, model)
 
 
@@ -148,10 +152,26 @@ def _field_errors(document: dict[str, Any], model: type[msgspec.Struct], strict:
                 msgspec.convert(document[field.encode_name], field.type, strict=strict)
             except msgspec.ValidationError as error:
                 detail, _, path = str(error).partition(" - at `$")
-                errors.append((field.encode_name + path.rstrip("`"), detail))
+                errors.append((field.encode_name + _dotted(path.rstrip("`")), detail))
         elif field.required:
             errors.append((field.encode_name, "is required"))
     return errors
+
+
+def _dotted(path: str) -> str:
+    """`[0].a[...]` as `.0.a.*`."""
+    return path.replace("[...]", ".*").replace("[", ".").replace("]", "")
+
+
+def _is_deeper(document: object, levels: int) -> bool:
+    """Whether containers are nested in more than that many levels; without recursion."""
+    layer = [document]
+    for _ in range(levels + 1):
+        containers = [value for value in layer if isinstance(value, (dict, list))]
+        if not containers:
+            return False
+        layer = [item for value in containers for item in (value.values() if isinstance(value, dict) else value)]
+    return True
 
 
 def refuse_nul(value: object, path: str) -> None:

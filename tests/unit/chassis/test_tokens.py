@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chassis.jwks import StaticKeys
 from chassis.problems import Unauthorized
-from chassis.tokens import Claims, TokenVerifier, bearer_token
+from chassis.tokens import Claims, TokenVerifier
 from tests.unit.chassis.tokens import (
     ABSENT,
     AUDIENCE,
@@ -291,17 +291,3 @@ async def test_no_signed_bytes_are_more_than_invalid(header: bytes, payload: byt
     verifier = TokenVerifier(StaticKeys({KID: KEY.public_key()}), issuer=ISSUER, audience=AUDIENCE)
     assert await code_of(verifier, sign(header, payload)) == "token_invalid"
     assert await code_of(verifier, sign(TOP, payload)) == "token_invalid"
-
-
-@pytest.mark.parametrize("values", [["Bearer abc"], ["bearer abc"], ["BEARER   abc  "]])
-def test_a_bearer_token_is_found(values: list[str]) -> None:
-    assert bearer_token(values) == "abc"
-
-
-@pytest.mark.parametrize(
-    "values", [[], [""], ["Bearer"], ["Bearer "], ["Basic abc"], ["abc"], ["Bearer abc", "Bearer abc"], ["Bearer\tabc"]]
-)
-def test_no_or_another_authorization_is_none(values: list[str]) -> None:
-    with pytest.raises(Unauthorized) as caught:
-        bearer_token(values)
-    assert (caught.value.code, caught.value.headers) == ("unauthorized", {"WWW-Authenticate": "Bearer"})
