@@ -30,6 +30,7 @@ from .sessions import ask_auth
 from .settings import Settings
 from .sockets import Sockets
 from .status import Status
+from .warmup import WarmUp
 
 CLIENT_SECONDS = 2.0
 
@@ -62,15 +63,13 @@ def create_app(settings: Settings) -> Service:
     services = create_services(settings, lifecycle)
 
     auth_url = settings.auth_url.rstrip("/")
-    verifier = TokenVerifier(
-        RemoteKeys(client, auth_url + internal.JWKS_PATH),
-        issuer=internal.TOKEN_ISSUER,
-        audience=internal.TOKEN_AUDIENCE,
-    )
+    public_keys = RemoteKeys(client, auth_url + internal.JWKS_PATH)
+    verifier = TokenVerifier(public_keys, issuer=internal.TOKEN_ISSUER, audience=internal.TOKEN_AUDIENCE)
     revocations = Revocations(
         store, key=keys.revoked_session, sentinel=keys.REVOCATIONS_SENTINEL, ask=ask_auth(client, auth_url)
     )
     limits = Limits(store, enabled=settings.rate_limits == "on")
+    lifecycle.add("warm-up", WarmUp(public_keys, limits))
     admission = Admission(verifier, limits, revocations, rates_of(settings))
     origins = Origins(settings.allowed_origins)
     router = Router()

@@ -14,6 +14,7 @@ from contracts.keys import REVOCATIONS_SENTINEL
 from gateway_service.limits import Limit, Limits, gcra
 from tests.integration.gateway.conftest import DEAD, Running, StartGateway
 from tests.integration.gateway.fakes import FakeAuth, FakeService, User
+from tests.support.serving import until
 
 
 def assert_challenged(answer: Any, code: str) -> None:
@@ -176,3 +177,24 @@ async def test_nobody_to_ask_is_503(
     await auth.close()
     answer = await gateway.get("/profiles", user)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+async def test_the_keys_are_there_before_the_first_request(
+    gateway: Running, auth: FakeAuth, upstream: FakeService, user: User
+) -> None:
+    await until(lambda: auth.seen, "the keys to be fetched")
+    assert [seen.target for seen in auth.seen] == ["/.well-known/jwks.json"]
+    await auth.close()
+    assert (await gateway.get("/profiles", user)).status_code == 200
+
+
+async def test_keys_that_were_not_there_at_the_start_are_asked_for_again(
+    start_gateway: StartGateway, auth: FakeAuth, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway_service.warmup.RETRY_SECONDS", 2.1)
+    await auth.close()
+    gateway: Running = await start_gateway()
+    assert (await gateway.get("/profiles", user)).json()["code"] == "keys_unavailable"
+    await auth.open()
+    await until(lambda: auth.seen, "the keys to be fetched")
+    assert (await gateway.get("/profiles", user)).status_code == 200
