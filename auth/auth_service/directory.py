@@ -56,3 +56,9 @@ class Directory:
         """Those of the ids that exist, in no order."""
         async with self._postgres.connection() as connection:
             return await store.select_accounts(connection, user_ids)
+
+    async def look_up_names(self, usernames: Sequence[str]) -> list[Account]:
+        """Those of the usernames, without regard to case, that exist, in no order."""
+        folded = [policy.fold(username) for username in usernames if policy.is_username(username)]
+        async with self._postgres.connection() as connection:
+            return await store.select_accounts_by_username(connection, folded)

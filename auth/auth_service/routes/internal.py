@@ -24,10 +24,10 @@ def blueprint(directory: Directory, sessions: Sessions) -> Blueprint:
     @hide
     @internal
     async def users() -> Response:
-        """`?id=…&id=…` or `?username=…`: the accounts that exist among those."""
-        if (username := request.args.get("username")) is not None:
-            account = await directory.find(username)
-            found = [account] if account is not None else []
+        """`?id=…&id=…` or `?username=…&username=…`: the accounts that exist among those."""
+        if names := request.args.getlist("username"):
+            _check_number("username", names)
+            found = await directory.look_up_names(names)
         else:
             found = await directory.look_up(_ids(request.args.getlist("id")))
         return reply(UserRecords([_record(account) for account in found]))
@@ -42,9 +42,13 @@ def blueprint(directory: Directory, sessions: Sessions) -> Blueprint:
     return routes
 
 
-def _ids(texts: list[str]) -> list[UUID]:
+def _check_number(field: str, texts: list[str]) -> None:
     if not 0 < len(texts) <= MAX_USERS_PER_LOOKUP:
-        raise Invalid(("id", f"1-{MAX_USERS_PER_LOOKUP} of them, or a username"))
+        raise Invalid((field, f"1-{MAX_USERS_PER_LOOKUP} of them, ids or usernames"))
+
+
+def _ids(texts: list[str]) -> list[UUID]:
+    _check_number("id", texts)
     ids = []
     for text in texts:
         if (value := parse_uuid(text)) is None:

@@ -57,6 +57,12 @@ async def select_account_by_username(connection: Connection, username: str) -> A
     return _account(row) if row is not None else None
 
 
+async def select_accounts_by_username(connection: Connection, usernames: Sequence[str]) -> list[Account]:
+    """The accounts of these folded usernames."""
+    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM users WHERE lower(username) = ANY ($1::text[])", usernames)  # noqa: S608
+    return [_account(row) for row in rows]
+
+
 async def select_account_by_email(connection: Connection, email: str) -> Account | None:
     """The account of a folded e-mail address."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE lower(email) = $1", email)  # noqa: S608

@@ -65,12 +65,22 @@ async def test_other_services_look_users_up_by_name(auth: Auth) -> None:
     assert [found["id"] for found in response.json()["users"]] == [user.id]
     response = await auth.api.get(USERS_PATH, params={"username": "nobody-of-that-name"})
     assert (response.status_code, response.json()) == (200, {"users": []})
+    other = await auth.register()
+    names = [user.username, "nobody-of-that-name", other.username.upper(), "not a name"]
+    response = await auth.api.get(USERS_PATH, params={"username": names})
+    assert {found["id"] for found in response.json()["users"]} == {user.id, other.id}
 
 
 async def test_a_lookup_is_bounded(auth: Auth) -> None:
     ids = [str(uuid4()) for _ in range(MAX_USERS_PER_LOOKUP)]
     assert (await auth.api.get(USERS_PATH, params={"id": ids})).json() == {"users": []}
-    for params in ({"id": [*ids, ids[0]]}, {"id": ["x"]}, {"id": [ids[0], "{}"]}, {}):
+    for params in (
+        {"id": [*ids, ids[0]]},
+        {"id": ["x"]},
+        {"id": [ids[0], "{}"]},
+        {"username": ["abc"] * (len(ids) + 1)},
+        {},
+    ):
         assert (await auth.api.get(USERS_PATH, params=params)).status_code == 422
 
 
