@@ -205,3 +205,47 @@ async def test_reading_moves_the_marker_and_shows_the_sender(alice: Person, bob:
     page = await alice.get(f"/api/chat/{room}/messages/")
     assert {(message["is_read"], message["is_delivered"]) for message in page["results"]} == {(True, True)}
     is_shaped(page["results"][0], {**MESSAGE, "direction": one_of("sent")})
+
+
+async def test_an_owner_renames_and_others_do_not(alice: Person, bob: Person) -> None:
+    room, pair = await alice.group("before", bob), await alice.direct(bob)
+    renamed = await alice.call("PATCH", f"/api/chat/rooms/{room}/", {"name": "after"})
+    assert renamed.status_code == 200, renamed.text
+    is_shaped(renamed.json(), ROOM)
+    assert renamed.json()["name"] == (await bob.get(f"/api/chat/users/{room}/"))["name"] == "after"
+    is_problem(await bob.call("PATCH", f"/api/chat/rooms/{room}", {"name": "mine"}), 403, "not_the_owner")
+    is_problem(await alice.call("PATCH", f"/api/chat/rooms/{room}/", {"name": " "}), 422, "invalid")
+    assert (await alice.call("PATCH", f"/api/chat/rooms/{pair}/", {"name": "ours"})).status_code in (403, 422)
+
+
+async def test_any_member_invites_and_who_comes_sees_the_history_read(
+    platform: Platform, alice: Person, bob: Person
+) -> None:
+    room, carol = await alice.group("three", bob), await platform.register("carol")
+    await alice.say(room, "before carol")
+    is_problem(await carol.call("POST", f"/api/chat/rooms/{room}/members/", {"user": carol.id}), 404, "room_not_found")
+    invited = await bob.call("POST", f"/api/chat/rooms/{room}/members/", {"user": carol.username})
+    assert invited.status_code in (200, 201), invited.text
+    is_shaped(invited.json(), ROOM)
+    seen = await carol.get(f"/api/chat/users/{room}/")
+    assert (seen["unread_count"], seen["last_message"]) == (0, "before carol")
+    assert seqs(await carol.get(f"/api/chat/{room}/messages/")) == [1]
+    is_problem(await bob.call("POST", f"/api/chat/rooms/{room}/members", {"user": NOBODY}), 404, "user_not_found")
+
+
+async def test_an_owner_removes_anybody_leaves_and_the_oldest_inherits(
+    platform: Platform, alice: Person, bob: Person
+) -> None:
+    carol, dave = await platform.register("carol"), await platform.register("dave")
+    room = await alice.group("four", bob, carol, dave)
+    members = f"/api/chat/rooms/{room}/members"
+    is_problem(await bob.call("DELETE", f"{members}/{carol.id}/"), 403, "not_the_owner")
+    assert (await alice.call("DELETE", f"{members}/{dave.id}/")).status_code == 204
+    is_problem(await dave.call("GET", f"/api/chat/{room}/messages/"), 404, "room_not_found")
+    is_problem(await alice.call("DELETE", f"{members}/{dave.id}"), 404, "member_not_found")
+    assert (await alice.call("DELETE", f"{members}/{alice.id}/")).status_code == 204
+    is_problem(await alice.call("GET", f"/api/chat/users/{room}/"), 404, "room_not_found")
+    heirs = [await one.call("PATCH", f"/api/chat/rooms/{room}/", {"name": "inherited"}) for one in (bob, carol)]
+    assert sorted(reply.status_code for reply in heirs) == [200, 403]
+    pair = await bob.direct(carol)
+    assert (await bob.call("DELETE", f"/api/chat/rooms/{pair}/members/{bob.id}/")).status_code in (403, 422)

@@ -221,6 +221,29 @@ async def test_a_new_room_is_heard_of_while_connected(alice: Person, bob: Person
         assert (await socket.next("chat.message"))["content"] == "at once"
 
 
+async def test_names_and_members_change_while_connected(platform: Platform, alice: Person, bob: Person) -> None:
+    room, carol = await alice.group("before"), await platform.register("carol")
+    members = f"/api/chat/rooms/{room}/members/"
+    async with alice.connected() as ours, bob.connected() as theirs, carol.connected() as hers:
+        for person, socket in ((bob, theirs), (carol, hers)):
+            assert (await alice.call("POST", members, {"user": person.id})).status_code in (200, 201)
+            created = await socket.next("room.created")
+            is_shaped(created, ROOM)
+            assert created["id"] == room
+        await alice.call("PATCH", f"/api/chat/rooms/{room}/", {"name": "after"})
+        for socket in (ours, theirs, hers):
+            updated = await socket.next("room.updated")
+            is_shaped(updated, ROOM)
+            assert updated["name"] == "after"
+        assert (await alice.call("DELETE", f"{members}{bob.id}/")).status_code == 204
+        assert await theirs.next("room.removed") == {"room": room}
+        await alice.say(room, "without bob")
+        assert (await hers.next("chat.message"))["content"] == "without bob"
+        await theirs.send("chat.message", room=room, content="still here?", client_id="c")
+        assert (await theirs.next("error"))["code"] == "not_a_member"
+        assert "chat.message" not in await theirs.quiet()
+
+
 async def test_a_fresh_token_keeps_the_socket(alice: Person, bob: Person) -> None:
     async with alice.connected() as socket:
         await socket.send("auth.refresh", token=(await alice.log_in()).token)
