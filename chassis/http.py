@@ -124,7 +124,7 @@ async def read_body(model: type[ModelT], *, optional: bool = False) -> ModelT:
     except (ValueError, RecursionError):  # also what is too large for a number, and bytes that are not UTF-8
         raise Problem(400, "The body is not well-formed JSON.", code="malformed_json") from None
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
-        raise Problem(400, f"The body is nested more than {MAX_DEPTH} levels deep.", code="malformed_json")
+        raise Invalid(("", f"must not be nested more than {MAX_DEPTH} levels deep"))
     if b"\\u0000" in raw:
         refuse_nul(document, "")
     return convert(document, model)

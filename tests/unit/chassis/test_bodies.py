@@ -64,8 +64,6 @@ MALFORMED = {
     "lists nested deeply": b"[" * 5_000,
     "lists nested deeply and closed": b'{"displayName":"a","anything":' + b"[" * 4_000 + b"]" * 4_000 + b"}",
     "objects nested deeply": b'{"a":' * 1_500 + b"1" + b"}" * 1_500,
-    "one level too deep": b'{"displayName":"a","anything":' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}",
-    "deep, with U+0000": b'{"displayName":"a","anything":' + b"[" * 900 + b'"\\u0000"' + b"]" * 900 + b"}",
 }
 
 
@@ -117,6 +115,8 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "a float for a number": ('{"displayName":"a","amount":2.0}', ["amount"]),
     "a number as a string": ('{"displayName":"a","amount":"1"}', ["amount"]),
     "a huge number": (f'{{"displayName":"a","amount":{"9" * 400}}}', ["amount"]),
+    "one level too deep": ('{"displayName":"a","anything":' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", [""]),
+    "very deep, with U+0000": ('{"displayName":"a","anything":' + "[" * 800 + '"\\u0000"' + "]" * 800 + "}", [""]),
     "U+0000 in a value": ('{"displayName":"a\\u0000b"}', ["displayName"]),
     "U+0000 in a nested value": ('{"displayName":"a","inner":{"count":1,"note":"\\u0000"}}', ["inner.note"]),
     "U+0000 in a list": ('{"displayName":"a","anything":[1,["\\u0000"]]}', ["anything.1.0"]),
