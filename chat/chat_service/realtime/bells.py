@@ -123,6 +123,10 @@ class Bells:
         """Tell a room how far somebody has read it: the others, and his own devices."""
         self.to_room(room_id, ("chat.read", {"room": room_id, "user": user_id, "seq": seq}))
 
+    def delivered(self, room_id: UUID, user_id: UUID, seq: int) -> None:
+        """Tell a room how far its messages have arrived at somebody."""
+        self.to_room(room_id, ("chat.delivered", {"room": room_id, "user": user_id, "seq": seq}))
+
     def changed(self, room_id: UUID, seq: int, rev: int) -> None:
         """A room has changed otherwise than by a message: all pods look at it again."""
         self._feed.changed(room_id, seq, rev)

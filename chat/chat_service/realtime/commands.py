@@ -76,6 +76,8 @@ class Commands:
             self._typing(session, command)
         elif isinstance(command, protocol.Read):
             self._wait(session, self._read(session, command.data))
+        elif isinstance(command, protocol.Received):
+            self._wait(session, self._received(session, command.data))
         elif isinstance(command, protocol.Join):
             self._wait(session, self._join(session, command.data))
         elif isinstance(command, protocol.Resume):
@@ -153,6 +155,17 @@ class Commands:
         seq, moved = marked
         if moved:
             self._bells.read(data.room, session.user_id, seq)
+
+    async def _received(self, session: Session, data: protocol.ReceivedData) -> None:
+        async with self._database.connection() as connection:
+            marked = await room_store.update_delivered_seq(connection, data.room, session.user_id, data.seq)
+        if marked is None:
+            self._not_a_member(session)
+            return
+        session.good_frame()
+        seq, moved = marked
+        if moved:
+            self._bells.delivered(data.room, session.user_id, seq)
 
     async def _join(self, session: Session, data: protocol.JoinData) -> None:
         if await self._arrivals.join(session, data.room, data.since):

@@ -62,6 +62,19 @@ class Read(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.re
     data: ReadData
 
 
+class ReceivedData(msgspec.Struct, frozen=True, gc=False):
+    """Up to where the messages of a room have arrived."""
+
+    room: UUID
+    seq: Seq
+
+
+class Received(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.received"):
+    """`chat.received`, a cumulative delivery receipt."""
+
+    data: ReceivedData
+
+
 class JoinData(msgspec.Struct, frozen=True, gc=False):
     """A room, and from where on its messages are wanted."""
 
@@ -108,7 +121,7 @@ class Ping(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="ping"):
     data: dict[str, Any] = {}
 
 
-Command: TypeAlias = Send | TypingStart | TypingStop | Read | Join | Resume | Refresh | Ping
+Command: TypeAlias = Send | TypingStart | TypingStop | Read | Received | Join | Resume | Refresh | Ping
 
 
 class BadFrame(Exception):

@@ -120,3 +120,20 @@ async def update_read_seq(
         seq,
     )
     return None if row is None else (row["read_seq"], row["moved"])
+
+
+async def update_delivered_seq(
+    connection: Connection, room_id: UUID, member_id: UUID, seq: int
+) -> tuple[int, bool] | None:
+    """Move the mark up to where messages have arrived at the member; as `update_read_seq`."""
+    row = await connection.fetchrow(
+        """UPDATE members m
+              SET delivered_seq = greatest(m.delivered_seq, least($3::bigint, r.last_seq))
+             FROM rooms r, (SELECT delivered_seq FROM members WHERE room_id = $1 AND user_id = $2) AS old
+            WHERE r.id = $1 AND m.room_id = $1 AND m.user_id = $2
+        RETURNING m.delivered_seq, m.delivered_seq > old.delivered_seq AS moved""",
+        room_id,
+        member_id,
+        seq,
+    )
+    return None if row is None else (row["delivered_seq"], row["moved"])

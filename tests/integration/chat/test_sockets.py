@@ -159,6 +159,29 @@ async def test_room_join_gives_history_or_what_came_since(pods: tuple[Pod, Pod],
         assert [message["seq"] for message in (await b.next("chat.history"))["messages"]] == [4, 5]
 
 
+async def test_a_delivery_receipt_reaches_the_sender_and_marks_his_messages(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].direct(alice, bob)
+    async with pods[0].connect(alice) as a, pods[1].connect(bob) as b:
+        for number in range(3):
+            await a.say(room, str(number))
+        await b.messages(3)
+        await b.send("chat.received", room=room, seq=2)
+        assert await a.next("chat.delivered") == {"room": str(room), "user": str(bob.id), "seq": 2}
+        messages = (await pods[0].get(f"/api/chat/{room}/messages/", alice)).json()["results"]
+        assert [(m["seq"], m["is_delivered"], m["is_read"]) for m in messages] == [
+            (3, False, False),
+            (2, True, False),
+            (1, True, False),
+        ]
+        await b.next("chat.delivered")
+        await b.send("chat.received", room=room, seq=1)
+        await b.send("chat.received", room=room, seq=99)
+        assert (await a.next("chat.delivered"))["seq"] == 3  # never back, never beyond the last message
+
+
 async def test_typing_and_reading_reach_the_other_pod(pods: tuple[Pod, Pod], people: People) -> None:
     alice, bob = people(2)
     room = await pods[0].direct(alice, bob)
@@ -197,6 +220,8 @@ async def test_typing_and_reading_reach_the_other_pod(pods: tuple[Pod, Pod], peo
         ('{"type":"chat.read","data":{"room":"%(other)s"}}', "not_a_member"),
         ('{"type":"chat.read","data":{"room":"%(room)s","seq":-1}}', "bad_frame"),
         ('{"type":"chat.read","data":{"room":"%(room)s","seq":99999999999999999999}}', "bad_frame"),
+        ('{"type":"chat.received","data":{"room":"%(other)s","seq":1}}', "not_a_member"),
+        ('{"type":"chat.received","data":{"room":"%(room)s"}}', "bad_frame"),
         ('{"type":"room.join","data":{"room":"%(other)s"}}', "not_a_member"),
         ('{"type":"room.join","data":{"room":"%(room)s","since":-1}}', "bad_frame"),
         ('{"type":"auth.refresh","data":{"token":"x.y.z"}}', "token_invalid"),
