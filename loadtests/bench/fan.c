@@ -2,14 +2,16 @@
 //
 //   cc -O2 -o fan fan.c
 //   fan --sockets FILE --message TEMPLATE --prefix TEXT [--ack TEXT] [--room-size N] [--window W] [--warmup S] [--seconds S]
-//       [--cpu N] [--pid N ...]
+//       [--hello TEXT] [--ping TEXT --pong TEXT] [--order any] [--cpu N] [--pid N ...]
 //
 // FILE has a line `PORT ROOM PATH` per WebSocket connection to 127.0.0.1; all are open before the load begins. Every N lines
 // are the members of one room (0, the default: all lines), and the first of them sends: TEMPLATE, in which `%r` becomes ROOM
 // and `%d` a number that is unique in this run. It keeps W messages in flight. A message is done when each member has
 // received a text frame that begins with --prefix and contains the same number between two `#`, and when, with --ack, the
 // sender has received a frame that begins with that. A frame out of order, repeated or missing ends the run with an error:
-// what is measured is delivery in the room's order, not bytes.
+// what is measured is delivery in the room's order, not bytes. Other protocols than ours may need --hello, which each socket
+// says first, and --pong, which is the answer to a text frame that is just --ping; a server that keeps no order needs
+// `--order any`: then a frame counts for the message whose number it has, and only what is missing ends the run.
 //
 // After --warmup seconds the clocks start: for --seconds, messages, deliveries, latencies and the CPU time of each --pid are
 // counted. Then nothing more is sent, and everything must arrive within PATIENCE seconds. Latency is from the send to the
@@ -43,19 +45,19 @@ typedef struct {
   size_t sender, size;
   char name[64];
   long sent, done, acks;
-  struct { double at; int left; } flight[MAX_WINDOW];  // by number of the message modulo the window
+  struct { double at; int left; } flight[MAX_WINDOW];  // by number of the message modulo `ring`
 } Room;
 
 typedef struct { int pid; double cpu; long before, tenth, idle; } Server;
 
-static const char *sockets_file, *template_, *prefix = "", *ack;
-static int room_size, window_ = 1, cpu = -1;
+static const char *sockets_file, *template_, *prefix = "", *ack, *hello, *ping, *pong;
+static int room_size, window_ = 1, ring, cpu = -1;  // ring: of how many messages one remembers what is left
 static double warmup = 1, seconds = 5;
 static Server servers[MAX_PIDS];
 static size_t socket_count, room_count, server_count;
 static Socket *sockets;
 static Room *rooms;
-static int sending = 1, counting, unfinished;
+static int sending = 1, counting, unfinished, any_order;
 static long messages;
 static double *latencies;
 static size_t latency_count, latency_room;
@@ -142,6 +144,7 @@ static void dial(Socket *s, const char *path) {
   size_t head = end + 4 - (char *)s->buffer;
   s->length -= head;
   memmove(s->buffer, s->buffer + head, s->length);
+  if (hello) put(s, 1, hello, strlen(hello));
   fcntl(s->fd, F_SETFL, O_NONBLOCK);
 }
 
@@ -194,8 +197,9 @@ static void say(Room *room) {
     else if (t[0] == '%' && t[1] == 'r') { n += sprintf(text + n, "%s", room->name); t++; }
     else text[n++] = *t;
   }
-  room->flight[room->sent % window_].left = room->size + (ack != NULL);
-  room->flight[room->sent % window_].at = now();
+  if (room->flight[room->sent % ring].left) die("one message is %d behind the others", ring);
+  room->flight[room->sent % ring].left = room->size + (ack != NULL);
+  room->flight[room->sent % ring].at = now();
   room->sent++; unfinished++;
   put(&sockets[room->sender], 1, text, n);
 }
@@ -206,16 +210,32 @@ static void remember(double latency) {
 }
 
 static void arrived(Room *room, long number) {
-  if (--room->flight[number % window_].left) return;
+  if (--room->flight[number % ring].left) return;
   unfinished--; room->done++;
-  if (counting) { messages++; remember(now() - room->flight[number % window_].at); }
+  if (counting) { messages++; remember(now() - room->flight[number % ring].at); }
   if (sending) say(room);
+}
+
+// The number of the message, not yet done, that a frame of this room names; it stands there after `before`.
+static long number_in(Room *room, const char *text, size_t size, char before) {
+  char mark[64], *at;
+  int m = sprintf(mark, "%c%d-%zu-", before, getpid(), (size_t)(room - rooms));
+  at = memmem(text, size, mark, m);
+  long number = at ? strtol(at + m, NULL, 10) : -1;
+  if (number < 0 || number >= room->sent || !room->flight[number % ring].left) die("nobody sent %.*s", (int)size, text);
+  return number;
 }
 
 static void heard(Socket *s, const char *text, size_t size) {
   Room *room = &rooms[s->room];
   size_t n = strlen(prefix);
   if (size >= n && !memcmp(text, prefix, n)) {
+    if (any_order) {
+      if (counting) s->deliveries++;
+      s->received++;
+      arrived(room, number_in(room, text, size, '#'));
+      return;
+    }
     char mark[64];
     int m = sprintf(mark, "#%d-%zu-%ld#", getpid(), s->room, s->received);
     if (s->received >= room->sent || !memmem(text, size, mark, m))
@@ -224,7 +244,9 @@ static void heard(Socket *s, const char *text, size_t size) {
     arrived(room, s->received++);
   } else if (ack && s == &sockets[room->sender] && size >= strlen(ack) && !memcmp(text, ack, strlen(ack))) {
     if (room->acks >= room->sent) die("an acknowledgement of nothing: %.*s", (int)size, text);
-    arrived(room, room->acks++);
+    arrived(room, any_order ? number_in(room, text, size, '"') : room->acks++);
+  } else if (ping && size == strlen(ping) && !memcmp(text, ping, size)) {
+    put(s, 1, pong, strlen(pong));
   } else if (memmem(text, size, "\"error\"", 7)) {
     die("socket %zu was told: %.*s", (size_t)(s - sockets), (int)size, text);
   }
@@ -301,6 +323,10 @@ static void take_arguments(int count, char **words) {
     else if (!strcmp(name, "--message")) template_ = value;
     else if (!strcmp(name, "--prefix")) prefix = value;
     else if (!strcmp(name, "--ack")) ack = value;
+    else if (!strcmp(name, "--hello")) hello = value;
+    else if (!strcmp(name, "--ping")) ping = value;
+    else if (!strcmp(name, "--pong")) pong = value;
+    else if (!strcmp(name, "--order")) any_order = !strcmp(value, "any");
     else if (!strcmp(name, "--room-size")) room_size = atoi(value);
     else if (!strcmp(name, "--window")) window_ = atoi(value);
     else if (!strcmp(name, "--warmup")) warmup = atof(value);
@@ -310,6 +336,8 @@ static void take_arguments(int count, char **words) {
     else die("unknown option %s", name);
   }
   if (!sockets_file || !template_) die("--sockets and --message are needed");
+  ring = any_order ? MAX_WINDOW : window_;
+  if (!ping != !pong) die("--ping and --pong come together");
   if (window_ < 1 || window_ > MAX_WINDOW) die("--window is from 1 to %d", MAX_WINDOW);
 }
 

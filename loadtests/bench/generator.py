@@ -8,16 +8,41 @@ from pathlib import Path
 import msgspec
 
 START_SECONDS = 120  # for all sockets to open, and the stragglers at the end
-PREFIX = '{"type":"chat.message"'
-ACK = '{"type":"chat.ack"'
-MESSAGE = (
-    '{"type":"chat.message","data":'
-    '{"room":"%r","content":"#%d# The quick brown fox jumps over the lazy dog.","client_id":"%d"}}'
-)
 
 
 class GeneratorError(Exception):
     """The run is worth nothing: something was refused, lost, repeated or out of order; `str()` says what."""
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """How a server is spoken to.
+
+    Arguments:
+        message: what is sent; `%r` is the room, `%d` a number, which must come back between two `#`.
+        prefix: how a delivery begins.
+        ack: how an acknowledgement begins, None if there are none.
+        hello: what each socket says first, None if nothing.
+        order: "any" if the server does not keep the order of a room, None if it must.
+        ping: a whole frame that is answered with the frame `pong`, None if the server has only those of RFC 6455.
+    """
+
+    message: str
+    prefix: str
+    ack: str | None
+    hello: str | None = None
+    ping: str | None = None
+    pong: str | None = None
+    order: str | None = None
+
+
+PARLEY = Wire(
+    message=(
+        '{"type":"chat.message","data":'
+        '{"room":"%r","content":"#%d# The quick brown fox jumps over the lazy dog.","client_id":"%d"}}'
+    ),
+    prefix='{"type":"chat.message"',
+    ack='{"type":"chat.ack"',
+)
 
 
 class Socket(msgspec.Struct, frozen=True):
@@ -89,18 +114,14 @@ class Generator:
         window: int,
         seconds: float,
         warmup: float = 1.5,
-        message: str = MESSAGE,
-        prefix: str = PREFIX,
-        ack: str | None = ACK,
+        wire: Wire = PARLEY,
     ) -> Load:
         """Open `sockets`, let the first of every `room_size` of them send, `window` messages in flight.
 
         Arguments:
             pids: whose CPU time and memory are measured.
             seconds: how long, after `warmup` seconds of the same.
-            message: what is sent; `%r` is the room, `%d` a number, which must come back between two `#`.
-            prefix: how a delivery begins.
-            ack: how an acknowledgement begins, None if there are none.
+            wire: how the server is spoken to.
 
         Raises:
             GeneratorError: see there.
@@ -108,9 +129,10 @@ class Generator:
         with tempfile.NamedTemporaryFile("w", prefix="parley-bench-") as file:
             file.writelines(f"{socket.port} {socket.room} {socket.path}\n" for socket in sockets)
             file.flush()
-            words = ["--sockets", file.name, "--message", message, "--prefix", prefix, "--room-size", str(room_size)]
+            words = ["--sockets", file.name, "--room-size", str(room_size)]
             words += ["--window", str(window), "--warmup", str(warmup), "--seconds", str(seconds)]
-            words += ["--ack", ack] if ack is not None else []
+            for name, text in msgspec.structs.asdict(wire).items():
+                words += [f"--{name}", text] if text is not None else []
             words += ["--cpu", str(self._core)] if self._core is not None else []
             for pid in pids:
                 words += ["--pid", str(pid)]

@@ -39,6 +39,26 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     targets: dict[str, float] = {}
 
 
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A server beside ours under the same load; a ratio is its value divided by ours, None where one was not measured.
+
+    Arguments:
+        load: the name of our row.
+        server: "parley" or the name of a peer.
+    """
+
+    load: str
+    server: str
+    what: str
+    cpu_us_per_delivery: float
+    cpu_us_per_message: float
+    idle_kib_per_socket: float | None
+    messages_per_s: float
+    latency_p50_ms: float
+    cpu_ratio: float | None
+    idle_ratio: float | None
+
+
 class Machine(msgspec.Struct, frozen=True):
     """Where it was measured."""
 
@@ -57,3 +77,4 @@ class Report(msgspec.Struct, frozen=True):
     machine: Machine
     lines: list[Line]
     skipped: dict[str, str]  # the reason, by row
+    comparison: list[Compared]

@@ -5,7 +5,7 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ ENVIRONMENT = {
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A running process of ours."""
+    """A running process of ours, or of a peer's."""
 
     name: str
     pid: int
@@ -122,19 +122,54 @@ class Rig:
             yield server
 
     @contextlib.asynccontextmanager
+    async def peer(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Server]:
+        """Another server, on the same engines, with a database of its own; `GET /readyz` tells when it is ready.
+
+        Arguments:
+            command: finds in its environment HOST and PORT (for uvicorn too), REDIS_URL and DATABASE_URL.
+            environment: what else it finds there.
+
+        Raises:
+            DevstackError: it does not start.
+        """
+        port = self._ports.choose()
+        place = {"HOST": LOOPBACK, "PORT": str(port)}
+        environment = {
+            **(environment or {}),
+            **place,
+            **{f"UVICORN_{key}": value for key, value in place.items()},
+            "REDIS_URL": self._engines.redis_url,
+            "DATABASE_URL": await self._engines.create_database("peers"),
+            "NODE_ENV": "production",
+        }
+        async with self._program(name, command, environment, port, port) as server:
+            yield server
+
+    @contextlib.asynccontextmanager
     async def _server(
         self, name: str, package: str, environment: dict[str, str], *, ops: bool = False
     ) -> AsyncIterator[Server]:
         """`python -m package` from ready to gone; with `ops` it has a port of its own for readiness."""
-        self._started += 1
         port = self._ports.choose()
         probed = self._ports.choose() if ops else port
         own = {"PORT": str(port), "SERVICE_NAME": name} | ({"OPS_PORT": str(probed)} if ops else {})
+        command = (sys.executable, "-m", package)
+        async with self._program(name, command, {**ENVIRONMENT, **own, **environment}, port, probed) as server:
+            yield server
+
+    @contextlib.asynccontextmanager
+    async def _program(
+        self, name: str, command: tuple[str, ...], environment: dict[str, str], port: int, probed: int
+    ) -> AsyncIterator[Server]:
+        """A process, from ready at the port `probed` to gone."""
+        self._started += 1
         spec = Spec(
             name=name,
-            command=(sys.executable, "-m", package),
+            command=command,
             log=self._folder / "logs" / f"{name}-{self._started}.log",
-            environment={**for_services(os.environ), **ENVIRONMENT, **own, **environment},
+            environment={**for_services(os.environ), **environment},
         )
 
         async def ready() -> bool:

@@ -18,11 +18,15 @@ def machine_lines(machine: Machine) -> list[str]:
 
 def table(lines: Sequence[Line]) -> list[str]:
     """A line each, aligned; a value that has a target is followed by it, `!` if it is missed."""
-    cells = [[*HEADS, *LATENCY_HEADS], *(_cells(line) for line in lines)]
+    return aligned([[*HEADS, *LATENCY_HEADS], *(_cells(line) for line in lines)], left=2)
+
+
+def aligned(cells: Sequence[Sequence[str]], *, left: int) -> list[str]:
+    """Rows of cells as lines; the first `left` columns begin where they begin, the others end where they end."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     return [
         "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)
+            cell.ljust(width) if column < left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells
