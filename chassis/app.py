@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from . import http, postgres
 from .asgi import ROUTE
 from .logs import request_id
+from .openapi import document
 from .problems import CONTENT_TYPE, Problem, Unavailable
 from .redis import RedisAway
 from .tokens import Claims
@@ -51,7 +52,7 @@ def create_app(name: str, *, title: str, max_body_bytes: int, verify: Verify | N
     @hide
     @http.public
     async def openapi() -> Response:
-        return http.reply(schema.openapi_provider.schema())
+        return http.reply(document(app, schema))
 
     app.before_request(_name_route)
     app.before_websocket(_name_websocket_route)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -23,14 +23,16 @@ def connect(url: str, *, max_connections: int = 50) -> "Redis":
     Arguments:
         url: `redis://[:password@]host:port/db`, or `rediss://` for TLS.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
+        timeout=TIMEOUT_SECONDS,  # for a free connection: a burst waits a moment instead of failing
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
         max_connections=max_connections,
         decode_responses=False,
     )
+    return Redis.from_pool(pool)
 
 
 @asynccontextmanager
