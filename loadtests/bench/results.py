@@ -78,3 +78,42 @@ class Report(msgspec.Struct, frozen=True):
     lines: list[Line]
     skipped: dict[str, str]  # the reason, by row
     comparison: list[Compared]
+
+
+class OfSize(msgspec.Struct, frozen=True, kw_only=True):
+    """A server with one room of `members`."""
+
+    server: str
+    members: int
+    cpu_us_per_delivery: float
+    cpu_us_per_message: float
+    messages_per_s: float
+    latency_p50_ms: float
+
+
+class OfStored(msgspec.Struct, frozen=True, kw_only=True):
+    """Costs with that many messages in a room: CPU in µs, of the pod and of the Postgres backends that serve it.
+
+    Arguments:
+        pod_us_per_page: for a page of 50 over HTTP.
+        buffers_newest, buffers_middle, buffers_oldest: of 8 KiB, touched by the query of such a page.
+    """
+
+    messages: int
+    pod_us_per_message: float
+    postgres_us_per_message: float
+    pod_us_per_page: float
+    buffers_newest: int
+    buffers_middle: int
+    buffers_oldest: int
+    messages_per_s: float
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """How costs grow."""
+
+    started_at: str  # RFC 3339
+    machine: Machine
+    sizes: list[OfSize]
+    stored: list[OfStored]
+    missing: dict[str, str]  # the reason, by what is missing

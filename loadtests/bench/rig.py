@@ -86,6 +86,16 @@ class Rig:
             finally:
                 await accounts.close()
 
+    @property
+    def engines(self) -> Engines:
+        """What runs below."""
+        return self._engines
+
+    @property
+    def database(self) -> str:
+        """The URL of chat's database, as its owner."""
+        return self._database
+
     @contextlib.asynccontextmanager
     async def pods(self, count: int = 1) -> AsyncIterator[list[Server]]:
         """Fresh chat pods, for the length of a block."""
