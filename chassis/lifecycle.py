@@ -94,7 +94,12 @@ class Lifecycle:
         reasons = {} if self.phase is Phase.RUNNING else {"phase": self.phase.value}
         if self.phase is Phase.RUNNING:
             for name, check in self._checks.items():
-                if (reason := check()) is not None:
+                try:
+                    reason = check()
+                except Exception:
+                    logger.exception("a check failed", extra={"check": name})
+                    reason = "the check failed"
+                if reason is not None:
                     reasons[name] = reason
         metrics.ready.set(0 if reasons else 1)
         return reasons
@@ -126,6 +131,10 @@ class Lifecycle:
                     await component.stop()
             except TimeoutError:
                 logger.error("did not stop in time", extra={"component": name})
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                logger.error("failed to stop", extra={"component": name})  # it awaited a task that it had cancelled
             except Exception:
                 logger.exception("failed to stop", extra={"component": name})
         self._touched = 0

@@ -15,11 +15,12 @@ from typing import Any
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
-_SECRETS = re.compile(
+_SECRETS = re.compile(  # in text that may be JSON already, so that no match ends in the middle of an escape
     r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"  # a JWT
-    r"|(?:(?<=token=)|(?<=ticket=)|(?<=password=))[^&\s\"']+"  # in a query string
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # credentials in a URL
+    r"|(?:(?<=token=)|(?<=ticket=)|(?<=password=)|(?<=[Bb]earer ))[^&\s\"'\\]+"  # in a query string, in a header
+    r"|(?<=://)[^/\s:@\"\\]*:[^/\s\"\\]+(?=@)"  # credentials in a URL
 )
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}  # what a terminal would obey
 
 
 def mask(text: str) -> str:
@@ -50,7 +51,7 @@ class JsonFormatter(logging.Formatter):
         entry.update(_extra(record))
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return mask(json.dumps(entry, default=str, ensure_ascii=False))
+        return mask(json.dumps(entry, default=_text, skipkeys=True, ensure_ascii=False))
 
 
 class TextFormatter(logging.Formatter):
@@ -62,7 +63,7 @@ class TextFormatter(logging.Formatter):
         if request := request_id.get():
             extra += f" request_id={request}"
         when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
-        line = f"{when} {record.levelname:7} {record.name} {record.getMessage()}{extra}"
+        line = f"{when} {record.levelname:7} {record.name} {record.getMessage()}{extra}".translate(_CONTROLS)
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return mask(line)
@@ -70,6 +71,13 @@ class TextFormatter(logging.Formatter):
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def configure(service: str, pod: str, level: str, style: str) -> None:

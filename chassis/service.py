@@ -1,7 +1,6 @@
 """The main of every process: settings, logs, lifecycle, server, signals; exit code 0 after a drain, 1 with a reason."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
@@ -52,6 +51,9 @@ def run(create: Callable[[SettingsT], Service], model: type[SettingsT], **defaul
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception:
+        logger.critical("cannot run", exc_info=True)
+        sys.exit(1)
 
 
 async def main(service: Service, settings: ServiceSettings) -> None:
@@ -74,7 +76,8 @@ async def main(service: Service, settings: ServiceSettings) -> None:
             first.cancel()
             return
         await first
-        starting.cancel()
+        if not starting.done():
+            return  # nobody was sent here yet
         drain = asyncio.ensure_future(service.lifecycle.drain(settings.drain_pause_seconds, settings.drain_seconds))
         hurry = asyncio.ensure_future(signals.second.wait())
         await asyncio.wait({drain, hurry}, return_when=asyncio.FIRST_COMPLETED)
@@ -87,9 +90,10 @@ async def main(service: Service, settings: ServiceSettings) -> None:
     finally:
         lag.cancel()
         starting.cancel()
+        await asyncio.wait({starting}, timeout=settings.stop_seconds)  # else a component is stopped while it starts
         await service.lifecycle.stop()
-    with contextlib.suppress(asyncio.CancelledError):
-        await starting
+    if starting.done() and not starting.cancelled():
+        starting.result()
     logger.info("stopped")
 
 
