@@ -211,6 +211,23 @@ async def test_reading_is_told_to_the_others_and_my_other_devices(alice: Person,
         assert (await bob.get(f"/api/chat/users/{room}/"))["read_seq"] == 2
 
 
+async def test_what_has_arrived_is_told_to_the_sender(alice: Person, bob: Person) -> None:
+    room = await alice.direct(bob)
+    await alice.say(room, "one")
+    await alice.say(room, "two")
+    assert {m["is_delivered"] for m in (await alice.get(f"/api/chat/{room}/messages/"))["results"]} == {False}
+    async with alice.connected() as ours, bob.connected() as theirs:
+        await theirs.send("chat.received", room=room, seq=1)
+        assert await ours.next("chat.delivered") == {"room": room, "user": bob.id, "seq": 1}
+        await theirs.send("chat.received", room=room, seq=99)  # not beyond the last message
+        assert (await ours.next("chat.delivered"))["seq"] == 2
+        await theirs.send("chat.received", room=room, seq=1)  # never back
+        await theirs.quiet()
+        assert "chat.delivered" not in await ours.quiet()
+    page = await alice.get(f"/api/chat/{room}/messages/")
+    assert {(m["is_delivered"], m["is_read"]) for m in page["results"]} == {(True, False)}
+
+
 async def test_a_new_room_is_heard_of_while_connected(alice: Person, bob: Person) -> None:
     async with bob.connected() as socket:
         room = await alice.direct(bob)
@@ -230,6 +247,9 @@ async def test_names_and_members_change_while_connected(platform: Platform, alic
             created = await socket.next("room.created")
             is_shaped(created, ROOM)
             assert created["id"] == room
+            await alice.say(room, "welcome")
+            assert (await socket.next("chat.message"))["content"] == "welcome"
+        await hers.quiet()
         await alice.call("PATCH", f"/api/chat/rooms/{room}/", {"name": "after"})
         for socket in (ours, theirs, hers):
             updated = await socket.next("room.updated")
@@ -239,6 +259,8 @@ async def test_names_and_members_change_while_connected(platform: Platform, alic
         assert await theirs.next("room.removed") == {"room": room}
         await alice.say(room, "without bob")
         assert (await hers.next("chat.message"))["content"] == "without bob"
+        await theirs.quiet()
+        theirs.frames.clear()
         await theirs.send("chat.message", room=room, content="still here?", client_id="c")
         assert (await theirs.next("error"))["code"] == "not_a_member"
         assert "chat.message" not in await theirs.quiet()
@@ -270,6 +292,8 @@ async def test_ping_is_answered(alice: Person) -> None:
         ("chat.message", {"room": "{room}", "content": "other", "client_id": "known"}, "client_id_reused"),
         ("chat.read", {"room": NOBODY}, "not_a_member"),
         ("friend.typing.start", {"room": NOBODY}, "not_a_member"),
+        ("chat.received", {"room": NOBODY, "seq": 1}, "not_a_member"),
+        ("chat.received", {"room": "{room}"}, "bad_frame"),
         ("room.join", {"room": NOBODY}, "not_a_member"),
         ("no.such.type", {}, "bad_frame"),
         ("session.resume", {"rooms": {}}, "bad_frame"),

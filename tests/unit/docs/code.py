@@ -184,7 +184,7 @@ def commands() -> set[str]:
 def events() -> set[str]:
     """The types of frames that the server sends."""
     found = {"pong", "error"}
-    only_from_clients = {"room.join", "session.resume", "auth.refresh"}
+    only_from_clients = {"chat.received", "room.join", "session.resume", "auth.refresh"}
     for module in modules("chat_service.realtime"):
         for node in ast.walk(ast.parse(source(module))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _EVENT.fullmatch(node.value):
