@@ -45,6 +45,18 @@ _AWAY = (
     asyncpg.DeadlockDetectedError,
     asyncpg.InternalClientError,  # a backend that was killed while idle leaves asyncpg's state machine in a muddle
 )
+_REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+# Away for this statement, after which the connection is as good as before.
+_CLEAN = (
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+)
 
 
 def is_away(error: BaseException) -> bool:
@@ -99,6 +111,8 @@ class Postgres:
             server_settings=self._settings,
             max_inactive_connection_lifetime=300,
             init=self._prepare,
+            reset=_keep,
+            max_queries=2**31,  # 50,000, the default, is a reconnect every minute of a busy pod
         )
         waiting = False
         while True:
@@ -106,8 +120,10 @@ class Postgres:
                 async with self.connection() as connection:
                     await self._migrations.check(connection)
                 return
-            except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            except _REFUSED as error:
                 raise Fatal(f"PostgreSQL refuses the connection: {error}") from None
+            except ValueError:  # asyncpg.ClientConfigurationError is one
+                raise Fatal("DATABASE_URL is not the URL of a PostgreSQL database") from None
             except Exception as error:
                 if not is_away(error):
                     raise
@@ -146,7 +162,7 @@ class Postgres:
                 try:
                     yield connection
                 except BaseException as error:
-                    if isinstance(error, asyncio.CancelledError) or is_away(error):
+                    if isinstance(error, asyncio.CancelledError) or (is_away(error) and not isinstance(error, _CLEAN)):
                         connection.terminate()
                     raise
                 finally:
@@ -161,6 +177,11 @@ class Postgres:
         """A connection inside a READ COMMITTED transaction that commits when the block ends well."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+
+async def _keep(_: object) -> None:
+    """Nothing of a session is changed through the pool (asyncpg ends open transactions itself): its reset query, a
+    round trip after each use, is not needed."""
 
 
 async def _set_codecs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

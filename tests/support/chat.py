@@ -33,8 +33,7 @@ class Pod:
 
     def sessions(self) -> list[Session]:
         """All open sessions of this pod."""
-        [keeper] = [component for name, component in self.service.lifecycle._components if name == "keeper"]
-        assert isinstance(keeper, Keeper)
+        keeper: Keeper = component(self, "keeper")
         return keeper.sessions()
 
     async def get(self, path: str, user: User) -> httpx.Response:
@@ -149,6 +148,12 @@ async def running_pod(name: str, **settings: Any) -> AsyncIterator[Pod]:
         await service.lifecycle.stop()
         ended.set()
         await serving
+
+
+def component(pod: Pod, name: str) -> Any:
+    """The component of that name of a pod."""
+    [found] = [component for other, component in pod.service.lifecycle._components if other == name]
+    return found
 
 
 async def until_listening(port: int) -> None:

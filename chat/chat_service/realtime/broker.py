@@ -30,7 +30,6 @@ MAX_UNSENT_BYTES = 8 * 1024 * 1024  # publishes that wait for a stuck Redis; bey
 
 bells_published = Counter("parley_broker_published_total", "Bells rung")
 bells_dropped = Counter("parley_broker_dropped_total", "Bells not rung because Redis is away or stuck")
-bells_heard = Counter("parley_broker_heard_total", "Bells heard")
 broker_up = Gauge("parley_broker_up", "1 while subscribed at Redis")
 
 OnBell = Callable[[bytes, bytes], None]
@@ -247,7 +246,6 @@ class Broker:
         if isinstance(reply, list) and len(reply) == 3:
             kind, channel, payload = reply
             if kind == self._words.message:
-                bells_heard.inc()
                 self._on_bell(channel, payload)
             elif kind == self._words.subscribed:
                 self._confirm(channel)

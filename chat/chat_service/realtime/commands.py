@@ -59,10 +59,12 @@ class Commands:
         self._bells = bells
         self._guard = guard
         self._keeper = keeper
+        self._outside: dict[Session, asyncio.Lock] = {}  # of sessions that send to rooms they do not hear
 
     def closed(self, session: Session) -> None:
         """See session.Handler."""
         self._keeper.remove(session)
+        self._outside.pop(session, None)
         self._arrivals.leave(session)
 
     def command(self, session: Session, command: protocol.Command) -> None:
@@ -98,10 +100,10 @@ class Commands:
             session.bad_frame("content is empty" if mistake == "empty" else "U+0000 is not allowed", client_id)
         else:
             session.good_frame()
-            if data.room in session.rooms:
-                self._submit(session, data)
+            if data.room in session.rooms or self._arrivals.is_arriving(session, data.room):
+                self._submit(session, data)  # the ledger looks whether he is still in it
             else:  # a stranger; or a member whom no bell has told, so the truth is asked
-                self._wait(session, self._send_from_outside(session, data))
+                self._wait(session, self._send_from_outside(session, data), client_id)
 
     def _submit(self, session: Session, data: protocol.SendData) -> None:
         message_id = uuid7()
@@ -114,25 +116,27 @@ class Commands:
         if not self._ledger.submit(entry):
             done(entry, UNAVAILABLE)
 
-    @staticmethod
-    def _sent(session: Session, client_id: str | None, entry: Entry, outcome: Outcome) -> None:
+    def _sent(self, session: Session, client_id: str | None, entry: Entry, outcome: Outcome) -> None:
         if outcome.code in ("stored", "duplicate") and outcome.id is not None:
             duplicate = outcome.code == "duplicate"
-            session.write(
-                protocol.ack(client_id, outcome.id, entry.room_id, outcome.seq, outcome.created_at, duplicate)
+            message_id = str(outcome.id) if duplicate else entry.id_text
+            ack = protocol.ack(
+                client_id, message_id.encode(), entry.room_text, outcome.seq, outcome.created_at, duplicate
             )
+            self._hub.tell(session, ack)
         else:
             retry_after = RETRY_AFTER_SECONDS if outcome.code == "unavailable" else None
             detail = DETAILS.get(outcome.code, outcome.code)
             session.write(protocol.error(outcome.code, detail, client_id=client_id, retry_after=retry_after))
 
     async def _send_from_outside(self, session: Session, data: protocol.SendData) -> None:
-        async with self._database.connection() as connection:
-            row = await room_store.select_room(connection, session.user_id, data.room)
-        if row is None:
-            session.write(protocol.error("not_a_member", DETAILS["not_a_member"], client_id=data.client_id))
-        else:
-            self._submit(session, data)
+        async with self._outside.setdefault(session, asyncio.Lock()):  # one after the other: their order is kept
+            async with self._database.connection() as connection:
+                row = await room_store.select_room(connection, session.user_id, data.room)
+            if row is None:
+                session.write(protocol.error("not_a_member", DETAILS["not_a_member"], client_id=data.client_id))
+            else:
+                self._submit(session, data)
 
     # --- the others ---------------------------------------------------------------------------------------------------
 
@@ -200,19 +204,23 @@ class Commands:
     def _not_a_member(self, session: Session) -> None:
         session.write(protocol.error("not_a_member", DETAILS["not_a_member"]))
 
-    def _wait(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
+    def _wait(self, session: Session, work: Coroutine[Any, Any, None], client_id: str | None = None) -> None:
         """Do what has to wait in a task of the session; what cannot be done now is answered, and the socket stays."""
         if session.tasks is not None and len(session.tasks) >= MAX_WAITING_COMMANDS:
             work.close()
-            session.write(protocol.error("rate_limited", "too much at once", retry_after=RETRY_AFTER_SECONDS))
+            refusal = protocol.error(
+                "rate_limited", "too much at once", client_id=client_id, retry_after=RETRY_AFTER_SECONDS
+            )
+            session.write(refusal)
             return
-        session.spawn(asyncio.get_running_loop().create_task(self._guarded(session, work)))
+        session.spawn(asyncio.get_running_loop().create_task(self._guarded(session, work, client_id)))
 
     @staticmethod
-    async def _guarded(session: Session, work: Awaitable[None]) -> None:
+    async def _guarded(session: Session, work: Awaitable[None], client_id: str | None) -> None:
         try:
             await work
         except Exception as error:
             if not postgres.is_away(error):
                 logger.exception("a command failed")
-            session.write(protocol.error("unavailable", "try again", retry_after=RETRY_AFTER_SECONDS))
+            refusal = protocol.error("unavailable", "try again", client_id=client_id, retry_after=RETRY_AFTER_SECONDS)
+            session.write(refusal)

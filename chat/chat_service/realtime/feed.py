@@ -69,6 +69,9 @@ class Feed:
         if room is None:
             return
         try:
+            if int(payload[: payload.find(b" ")]) <= room.seq:  # every bell of ours comes back
+                _dropped.inc()
+                return
             message = parse_bell(payload)
         except ValueError:
             logger.warning("a bell could not be read", extra={"channel": channel.decode("latin1")})
@@ -81,8 +84,8 @@ class Feed:
         A duplicate was stored before, by a pod that may have died before it rang: its position is told instead.
         """
         for entry, outcome in results:
-            channel = keys.room_channel(entry.room_id).encode()
             room = self._hub.rooms.get(entry.room_id)
+            channel = keys.room_channel(entry.room_id).encode() if room is None else room.channel
             if outcome.code == "stored":
                 message = live_message(entry, outcome)
                 bell = message.bell()

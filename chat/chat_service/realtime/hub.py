@@ -57,6 +57,9 @@ class Hub:
         self.users: dict[UUID, set[Listener]] = {}
         self.rooms_revs: dict[UUID, int] = {}  # of each local user, as of the first of his sessions
         self._dirty: list[LiveRoom] = []
+        self._told: dict[Listener, bytes] = {}
+        self._flush_scheduled = False
+        self._delivered = 0
 
     def add_session(self, session: Listener) -> bool:
         """Register a session; True if it is the user's first here."""
@@ -104,7 +107,8 @@ class Hub:
     def message(self, room: LiveRoom, message: LiveMessage) -> None:
         """Hand a message to the room's sessions in this loop turn."""
         if not room.frames:
-            self._schedule(room)
+            self._dirty.append(room)
+            self._schedule()
         room.pending.append(message)
         room.frames.append(message.received())
 
@@ -125,31 +129,47 @@ class Hub:
         """The user's local sessions."""
         return tuple(self.users.get(user_id, ()))
 
-    def _schedule(self, room: LiveRoom) -> None:
-        if not self._dirty:
+    def tell(self, session: Listener, frame: bytes) -> None:
+        """Hand a frame to one session in this loop turn, in one write with what its own messages make of the room's."""
+        self._told[session] = self._told.get(session, b"") + frame
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
             asyncio.get_running_loop().call_soon(self._flush)
-        self._dirty.append(room)
 
     def _flush(self) -> None:
+        self._flush_scheduled = False
         dirty, self._dirty = self._dirty, []
         for room in dirty:
             if room.frames:
                 self._flush_room(room)
+        told, self._told = self._told, {}
+        for session, data in told.items():
+            session.write(data)
+        deliveries.inc(self._delivered)
+        self._delivered = 0
 
     def _flush_room(self, room: LiveRoom) -> None:
         frames, messages = room.frames, room.pending
         room.frames, room.pending = [], []
         data = b"".join(frames)
-        senders = {message.sender_id for message in messages} if room.sessions else set()
-        own = {user: b"".join(_form_for(user, messages)) for user in senders if user in self.users}
-        deliveries.inc(len(frames) * len(room.sessions))
+        own: dict[Listener, bytes] = {}  # by session: the hash of a UUID is a call of Python for each member
+        for user in {message.sender_id for message in messages}:
+            form = b""
+            for session in self.users.get(user, ()):
+                if session in room.sessions:
+                    form = form or b"".join(_form_for(user, messages))
+                    own[session] = self._told.pop(session, b"") + form
+        self._delivered += len(frames) * len(room.sessions)
         sessions = tuple(room.sessions)  # a write may end a slow session, which leaves the room
         if not own:
             for session in sessions:
                 session.write(data)
             return
         for session in sessions:
-            session.write(own.get(session.user_id, data))
+            session.write(own.get(session, data))
 
 
 def _form_for(user: UUID, messages: list[LiveMessage]) -> list[bytes]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -34,6 +34,7 @@ batch_size = Histogram(
 )
 commit_seconds = Histogram("parley_ledger_commit_seconds", "Time of one group commit")
 outcomes = Counter("parley_ledger_sends_total", "Sends by outcome", ["outcome"])
+_stored = outcomes.labels("stored")
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -56,7 +57,10 @@ class Entry:
         on_done: called with the outcome, on the event loop; must not raise.
     """
 
-    __slots__ = ("author", "client_id", "content", "message_id", "on_done", "queued_at", "room_id", "sender_id")
+    __slots__ = (
+        "author", "client_id", "content", "id_text", "message_id", "on_done", "queued_at", "room_id", "room_text",
+        "sender_id",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -69,7 +73,9 @@ class Entry:
         on_done: Callable[["Entry", Outcome], None],
     ) -> None:
         self.message_id = message_id
+        self.id_text = str(message_id)  # both are written several times, and str() of a UUID is slow
         self.room_id = room_id
+        self.room_text = str(room_id).encode()
         self.sender_id = sender_id
         self.client_id = client_id
         self.content = content
@@ -199,11 +205,18 @@ class Ledger:
             rows = await self._call(connection, entries)
         commit_seconds.observe(time.monotonic() - started)
         batch_size.observe(len(entries))
-        results = [(entry, _outcome(entry, row)) for row in rows for entry in (entries[row["ord"] - 1],)]
+        times = {moment: rfc3339(moment) or "" for moment in {row["created_at"] for row in rows}}  # mostly one
+        results = [(entry, _outcome(entry, row, times)) for row in rows for entry in (entries[row["ord"] - 1],)]
         results.sort(key=_by_seq)
         self._on_committed([(entry, outcome) for entry, outcome in results if outcome.code in ("stored", "duplicate")])
+        stored = 0
         for entry, outcome in results:
-            self._done(entry, outcome)
+            if outcome.code == "stored":
+                stored += 1
+                entry.on_done(entry, outcome)
+            else:
+                self._done(entry, outcome)
+        _stored.inc(stored)
 
     @staticmethod
     async def _call(connection: Connection, entries: list[Entry]) -> list[asyncpg.Record]:
@@ -222,12 +235,11 @@ class Ledger:
         entry.on_done(entry, outcome)
 
 
-def _outcome(entry: Entry, row: asyncpg.Record) -> Outcome:
-    moment: datetime | None = row["created_at"]
+def _outcome(entry: Entry, row: asyncpg.Record, times: Mapping[datetime | None, str]) -> Outcome:
     code = row["outcome"]
     if code == "duplicate" and row["id"] == entry.message_id:
         code = "stored"  # by our own attempt before, whose answer was lost: nobody has been told yet
-    return Outcome(code, row["id"], row["seq"] or 0, row["rev"] or 0, rfc3339(moment) or "")
+    return Outcome(code, row["id"], row["seq"] or 0, row["rev"] or 0, times[row["created_at"]])
 
 
 def _by_seq(result: tuple[Entry, Outcome]) -> int:

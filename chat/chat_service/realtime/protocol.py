@@ -182,14 +182,14 @@ def error(code: str, detail: str, *, client_id: str | None = None, retry_after: 
     return event("error", data)
 
 
-def ack(client_id: str | None, message_id: UUID, room: UUID, seq: int, created_at: str, duplicate: bool) -> bytes:
-    """`chat.ack`: the message is stored."""
+def ack(client_id: str | None, message_id: bytes, room: bytes, seq: int, created_at: str, duplicate: bool) -> bytes:
+    """`chat.ack`: the message is stored; ids as text."""
     return text_frame(
         b'{"type":"chat.ack","data":{"client_id":%b,"id":"%b","room":"%b","seq":%d,"created_at":"%b","duplicate":%b}}'
         % (
             encode_json(client_id),
-            str(message_id).encode(),
-            str(room).encode(),
+            message_id,
+            room,
             seq,
             created_at.encode(),
             b"true" if duplicate else b"false",
@@ -249,8 +249,8 @@ def parse_bell(payload: bytes) -> LiveMessage:
 
 
 def message_body(
-    message_id: UUID,
-    room: UUID,
+    message_id: bytes,
+    room: bytes,
     seq: int,
     rev: int,
     user: bytes,
@@ -259,13 +259,13 @@ def message_body(
     delivered: bool = False,
     read: bool = False,
 ) -> bytes:
-    """The JSON of a `chat.message` frame up to and including `"direction":`; `user` is encoded already."""
+    """The JSON of a `chat.message` frame up to and including `"direction":`; ids are text, `user` is JSON."""
     return (
         b'{"type":"chat.message","data":{"id":"%b","room":"%b","seq":%d,"rev":%d,"user":%b,"content":%b,'
         b'"created_at":"%b","is_delivered":%b,"is_read":%b,"direction":'
         % (
-            str(message_id).encode(),
-            str(room).encode(),
+            message_id,
+            room,
             seq,
             rev,
             user,

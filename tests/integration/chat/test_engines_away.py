@@ -10,7 +10,7 @@ import pytest
 
 from chat_service.realtime import epoch
 from tests.support.auth import User
-from tests.support.chat import Pod, until
+from tests.support.chat import Pod, component, until
 from tests.support.links import Link, link_to
 
 People = Callable[[int], list[User]]
@@ -167,5 +167,4 @@ async def test_another_life_of_the_database_resets_rooms_instead_of_discarding_m
 
 def broker_up(pod: Pod) -> bool:
     """Whether the pod is subscribed at Redis."""
-    [broker] = [component for name, component in pod.service.lifecycle._components if name == "broker"]
-    return bool(broker.up)
+    return bool(component(pod, "broker").up)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.auth import User
-from tests.support.chat import Client, Pod, until
+from tests.support.chat import Client, Pod, component, until
 from tests.support.links import link_to
 
 People = Callable[[int], list[User]]
@@ -63,7 +63,7 @@ async def test_the_fence_holds_without_any_bell_of_the_removal(
     one, two = await start_pod("chat-1"), await start_pod("chat-2")
     alice, bob, carol = people(3)
     room = await one.group(alice, bob, carol)
-    bells = bells_of(one)
+    bells = component(one, "bells")
     monkeypatch.setattr(bells, "changed", lambda *_: None)
     monkeypatch.setattr(bells, "membership", lambda *_, **__: None)
     async with one.connect(alice) as a, two.connect(bob) as b, two.connect(carol) as c:
@@ -184,9 +184,3 @@ async def room_of(pod: Pod, user: User, room: object) -> Any:
 def seqs(client: Client) -> list[int]:
     """Of all messages that the client ever got."""
     return [frame["data"]["seq"] for frame in client.frames if frame["type"] == "chat.message"]
-
-
-def bells_of(pod: Pod) -> Any:
-    """The pod's bells."""
-    [bells] = [component for name, component in pod.service.lifecycle._components if name == "bells"]
-    return bells

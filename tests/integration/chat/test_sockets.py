@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.auth import User
-from tests.support.chat import Pod
+from tests.support.chat import Client, Pod, component
 
 People = Callable[[int], list[User]]
 
@@ -117,6 +117,40 @@ async def test_resume_sends_what_was_missed_once_and_then_live(pods: tuple[Pod, 
             assert [message["seq"] for message in heard] == list(range(21, 321))
             assert [message["content"] for message in heard] == [str(number) for number in range(21, 321)]
             assert await b.quiet() == []
+
+
+async def test_sends_that_are_repeated_while_catching_up_keep_their_order_and_are_all_answered(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].direct(alice, bob)
+    async with pods[0].connect(alice) as a:
+        for number in range(500):
+            await a.send("chat.message", room=room, content=str(number))
+        for _ in range(500):
+            await a.next("chat.ack")
+    async with pods[1].dial(bob, f"&resume={room}:0", max_queue=None) as socket:
+        b = Client(socket)
+        for number in range(100):
+            await b.send("chat.message", room=room, content="again", client_id=f"c{number}")
+        acks = [await b.next("chat.ack") for _ in range(100)]
+        assert [(ack["client_id"], ack["seq"]) for ack in acks] == [(f"c{n}", 501 + n) for n in range(100)]
+        assert [message["seq"] for message in await b.messages(600)] == list(range(1, 601))
+        assert "error" not in await b.quiet()
+
+
+async def test_sends_of_a_member_whom_no_bell_has_told_keep_their_order(
+    pods: tuple[Pod, Pod], people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = people(2)
+    async with pods[0].connect(alice, max_queue=None) as a:
+        bells = component(pods[0], "bells")
+        monkeypatch.setattr(bells, "membership", lambda *_, **__: None)
+        room = await pods[0].direct(alice, bob)
+        for number in range(40):
+            await a.send("chat.message", room=room, content="x", client_id=str(number))
+        acks = [await a.next("chat.ack") for _ in range(40)]
+        assert [(ack["client_id"], ack["seq"]) for ack in acks] == [(str(n), n + 1) for n in range(40)]
 
 
 async def test_a_position_beyond_the_room_is_reset(pods: tuple[Pod, Pod], people: People) -> None:
