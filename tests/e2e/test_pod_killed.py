@@ -141,4 +141,6 @@ async def test_what_was_acknowledged_arrives_once_and_in_order_though_pods_are_k
     for chatter in (ours, theirs):
         assert [(message["seq"], message["content"]) for message in chatter.seen] == list(stored.values())
         assert [message["id"] for message in chatter.seen] == list(stored)
+        own = [m["client_id"] for m in chatter.seen if m["direction"] == "sent"]
+        assert own == [f"{chatter.person.username}-{number}" for number in range(MESSAGES)]  # his own order is kept
         assert {m["client_id"]: m["seq"] for m in chatter.seen if m["direction"] == "sent"} == chatter.acked
