@@ -33,6 +33,7 @@ from .status import Status
 from .warmup import WarmUp
 
 CLIENT_SECONDS = 2.0
+KEYS_GAP_SECONDS = 0.2  # between two questions for the signing keys: at the start auth may be a moment later than we are
 
 
 class Closing:
@@ -63,7 +64,7 @@ def create_app(settings: Settings) -> Service:
     services = create_services(settings, lifecycle)
 
     auth_url = settings.auth_url.rstrip("/")
-    public_keys = RemoteKeys(client, auth_url + internal.JWKS_PATH)
+    public_keys = RemoteKeys(client, auth_url + internal.JWKS_PATH, min_gap_seconds=KEYS_GAP_SECONDS)
     verifier = TokenVerifier(public_keys, issuer=internal.TOKEN_ISSUER, audience=internal.TOKEN_AUDIENCE)
     revocations = Revocations(
         store, key=keys.revoked_session, sentinel=keys.REVOCATIONS_SENTINEL, ask=ask_auth(client, auth_url)

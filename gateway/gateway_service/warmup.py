@@ -8,7 +8,7 @@ from chassis.tokens import KeySource
 
 from .limits import Limit, Limits
 
-RETRY_SECONDS = 2.5  # a little more than keys wait between two attempts
+RETRY_SECONDS = 0.25  # a little more than keys wait between two attempts
 _NOBODY = "parley:rate:warm-up"
 
 

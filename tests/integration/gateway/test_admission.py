@@ -1,6 +1,7 @@
 """Tokens, limits and revocations at the door."""
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -189,12 +190,13 @@ async def test_the_keys_are_there_before_the_first_request(
 
 
 async def test_keys_that_were_not_there_at_the_start_are_asked_for_again(
-    start_gateway: StartGateway, auth: FakeAuth, user: User, monkeypatch: pytest.MonkeyPatch
+    start_gateway: StartGateway, auth: FakeAuth, upstream: FakeService, user: User
 ) -> None:
-    monkeypatch.setattr("gateway_service.warmup.RETRY_SECONDS", 2.1)
     await auth.close()
     gateway: Running = await start_gateway()
     assert (await gateway.get("/profiles", user)).json()["code"] == "keys_unavailable"
     await auth.open()
+    began = time.monotonic()
     await until(lambda: auth.seen, "the keys to be fetched")
+    assert time.monotonic() - began < 1
     assert (await gateway.get("/profiles", user)).status_code == 200
