@@ -1,0 +1,58 @@
+"""leak: nobody gets what is said in a room that he is not in, nor what is said after his removal was acknowledged."""
+
+from math import inf
+
+from tests.faults.checkers.verdict import Verdict
+from tests.faults.history import History, Member, Read, Receive, Room, Send
+
+
+class Outside:
+    """When somebody was surely not in a room: `since` that time (-inf: from the beginning) `until` another."""
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.until = inf
+
+
+def check_leaks(history: History) -> Verdict:
+    """Deliveries and pages of history against who was in the room."""
+    verdict = Verdict("leak")
+    outside = _absences(history)
+    members = {room.room: set(room.members) for room in history.of(Room)}
+    sent = {send.key: send.t for send in history.of(Send) if send.type == "invoke"}
+    asked: dict[tuple[str, str], float] = {}
+
+    def absent(user: str, room: str, now: float) -> Outside | None:
+        spans = outside.get((user, room))
+        if spans is None:
+            return None if user in members.get(room, ()) else Outside(-inf)
+        return next((span for span in spans if span.since < now < span.until), None)
+
+    for event in history:
+        if isinstance(event, Receive):
+            verdict.looked_at += 1
+            span = absent(event.user, event.room, event.t)
+            if span is not None and sent.get(event.key, inf) > span.since:
+                verdict.bad(f"{event.client} got {event.key}, {event.seq} of room {event.room}, at {event.t:.3f} s")
+        elif isinstance(event, Read) and event.type == "invoke":
+            asked[event.client, event.room] = event.t
+        elif isinstance(event, Read) and event.type == "ok":
+            verdict.looked_at += 1
+            span = absent(event.user, event.room, event.t)
+            if span is not None and asked.get((event.client, event.room), -inf) > span.since:
+                verdict.bad(f"{event.client} read {len(event.entries)} messages of room {event.room}")
+    return verdict
+
+
+def _absences(history: History) -> dict[tuple[str, str], list[Outside]]:
+    """For those who come and go: their absences, by user and room."""
+    initial = {(user, room.room) for room in history.of(Room) for user in room.members}
+    absences: dict[tuple[str, str], list[Outside]] = {}
+    for change in history.of(Member):
+        place = (change.user, change.room)
+        spans = absences.setdefault(place, [] if place in initial else [Outside(-inf)])
+        if change.added and change.type == "invoke" and spans:
+            spans[-1].until = min(spans[-1].until, change.t)
+        elif not change.added and change.type == "ok":
+            spans.append(Outside(change.t))
+    return absences

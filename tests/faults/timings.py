@@ -1,0 +1,110 @@
+"""How long things took: percentiles over a history."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from math import ceil, inf
+
+import msgspec
+
+from tests.faults.history import Close, Connect, History, Mark, Presence, Read, Receive, Send
+
+
+class Percentiles(msgspec.Struct):
+    """Of `count` values in seconds; all None if there are none."""
+
+    count: int = 0
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+    longest: float | None = None
+
+
+class StaleReads(msgspec.Struct):
+    """Pages of history that lacked what had been acknowledged, to anybody, before they were asked for."""
+
+    reads: int
+    stale: int
+    by: Percentiles  # how long before it had been acknowledged
+
+
+def percentiles(values: Iterable[float]) -> Percentiles:
+    """By the nearest rank."""
+    ordered = sorted(values)
+    if not ordered:
+        return Percentiles()
+
+    def rank(share: float) -> float:
+        return round(ordered[max(0, ceil(share * len(ordered)) - 1)], 3)
+
+    return Percentiles(len(ordered), rank(0.5), rank(0.9), rank(0.99), round(ordered[-1], 3))
+
+
+def healing(history: History) -> Percentiles:
+    """From each `healed` to a client having all of a room that had been acknowledged by then; inf if it never had."""
+    waits: list[float] = []
+    newest: dict[str, int] = {}  # acknowledged, by room
+    have: dict[tuple[str, str], int] = {}  # by client and room
+    wanted: dict[tuple[str, str], tuple[float, int]] = {}
+    clients: set[str] = set()
+    for event in history:
+        if isinstance(event, Send) and event.type == "ok":
+            newest[event.room] = max(event.seq, newest.get(event.room, 0))
+        elif isinstance(event, Connect) and event.type == "ok":
+            clients.add(event.client)
+            for room, seq in event.rooms.items():
+                have.setdefault((event.client, room), seq)
+        elif isinstance(event, Presence) and event.what == "removed":
+            have.pop((event.client, event.room), None)
+            wanted.pop((event.client, event.room), None)
+        elif isinstance(event, Receive) and not event.history:
+            place = (event.client, event.room)
+            have[place] = event.seq
+            if place in wanted and event.seq >= wanted[place][1]:
+                waits.append(event.t - wanted.pop(place)[0])
+        elif isinstance(event, Mark) and event.name == "healed":
+            waits += [inf] * len(wanted)
+            wanted = {place: (event.t, newest.get(place[1], 0)) for place in have}
+            waits += [0.0] * sum(have[place] >= seq for place, (_, seq) in wanted.items())
+            wanted = {place: want for place, want in wanted.items() if have[place] < want[1]}
+    return percentiles(waits + [inf] * len(wanted))
+
+
+def stale_reads(history: History) -> StaleReads:
+    """Of all pages of the newest messages."""
+    acknowledged: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)  # records of (seq, time), ascending
+    asked: dict[tuple[str, str], tuple[float, int]] = {}
+    reads, late = 0, []
+    for event in history:
+        if isinstance(event, Send) and event.type == "ok":
+            records = acknowledged[event.room]
+            if not records or event.seq > records[-1][0]:
+                records.append((event.seq, event.t))
+        elif isinstance(event, Read) and event.type == "invoke":
+            records = acknowledged[event.room]
+            asked[event.client, event.room] = (event.t, len(records))
+        elif isinstance(event, Read) and event.type == "ok":
+            reads += 1
+            began, length = asked.get((event.client, event.room), (0.0, 0))
+            missing = [t for seq, t in acknowledged[event.room][max(0, length - 50) : length] if seq > event.count]
+            if missing:
+                late.append(began - missing[0])
+    return StaleReads(reads, len(late), percentiles(late))
+
+
+def reconnecting(history: History) -> Percentiles:
+    """From the end of a connection to `session.ready` of the next one."""
+    closed = {close.client for close in history.of(Close)}
+    seconds: list[float] = []
+    first: set[str] = set()
+    for connect in history.of(Connect):
+        if connect.type == "ok":
+            if connect.client in first and connect.client in closed:
+                seconds.append(connect.seconds)
+            first.add(connect.client)
+    return percentiles(seconds)
+
+
+def acknowledging(history: History) -> Percentiles:
+    """From sending to the acknowledgement, however many attempts it took."""
+    began = {send.key: send.t for send in history.of(Send) if send.type == "invoke"}
+    return percentiles(send.t - began[send.key] for send in history.of(Send) if send.type == "ok")
