@@ -33,7 +33,7 @@ from .status import Status
 from .warmup import WarmUp
 
 CLIENT_SECONDS = 2.0
-KEYS_GAP_SECONDS = 0.2  # between two questions for the signing keys: at the start auth may be a moment later than we are
+KEYS_GAP_SECONDS = 0.2  # between two questions for the signing keys: at the start auth may be later than we are
 
 
 class Closing:
