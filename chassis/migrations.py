@@ -21,6 +21,7 @@ import asyncpg
 import msgspec
 
 from .lifecycle import Fatal
+from .logs import mask
 
 LOCK = 0x7061726C6579  # "parley": one migration at a time per database
 LOCK_WAIT_SECONDS = 60
@@ -54,16 +55,12 @@ class Migrations:
         package: the service's package, e.g. `auth_service`; its files are in `migrations/` inside or beside it.
 
     Raises:
-        Fatal: there are none, or their numbers are not 1, 2, 3, …
+        Fatal: there are none, one has another kind of name, or their numbers are not 1, 2, 3, …
     """
 
     def __init__(self, package: str) -> None:
         self.package = package
-        self.all = [
-            Migration(int(match[1]), match[2], file.read_text())
-            for file in sorted(_folder(package).glob("*.sql"))
-            if (match := _NAME.fullmatch(file.name))
-        ]
+        self.all = [_read(file) for file in sorted(_folder(package).glob("*.sql"))]
         if not self.all or [migration.version for migration in self.all] != list(range(1, len(self.all) + 1)):
             raise Fatal(f"the migrations of {package} are not numbered 0001, 0002, …")
 
@@ -130,6 +127,13 @@ def _folder(package: str) -> Path:
     raise Fatal(f"{package} has no migrations")
 
 
+def _read(file: Path) -> Migration:
+    match = _NAME.fullmatch(file.name)
+    if match is None:
+        raise Fatal(f"{file.name} is not named like 0001_what_it_does.sql")
+    return Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
+
+
 async def _lock(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     give_up = time.monotonic() + LOCK_WAIT_SECONDS
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
@@ -145,8 +149,9 @@ async def _main(names: list[str]) -> int:
         return 2
     try:
         fresh = await Migrations(f"{names[0]}_service").apply(url)
-    except (Fatal, OSError, asyncpg.PostgresError) as error:
-        print(f"could not migrate {names[0]}: {error}", file=sys.stderr)  # noqa: T201
+    except (Fatal, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = mask(str(error)) or type(error).__name__  # a time-out has no text
+        print(f"could not migrate {names[0]}: {reason}", file=sys.stderr)  # noqa: T201
         return 1
     done = ", ".join(f"{migration.version:04}_{migration.name}" for migration in fresh) or "nothing to do"
     print(f"{names[0]}: {done}")  # noqa: T201

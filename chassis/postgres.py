@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
@@ -162,8 +162,9 @@ class Postgres:
                 try:
                     yield connection
                 except BaseException as error:
-                    if isinstance(error, asyncio.CancelledError) or (is_away(error) and not isinstance(error, _CLEAN)):
-                        connection.terminate()
+                    if _spoils(error):
+                        with suppress(asyncpg.InterfaceError):  # the pool has noticed the loss by itself
+                            connection.terminate()
                     raise
                 finally:
                     await self._pool.release(connection)
@@ -175,8 +176,21 @@ class Postgres:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection inside a READ COMMITTED transaction that commits when the block ends well."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except BaseException as error:
+                if not _spoils(error):  # else the connection goes: a ROLLBACK to a frozen server costs a deadline more
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
+
+
+def _spoils(error: BaseException) -> bool:
+    """Whether nobody knows what a connection is worth after this."""
+    return isinstance(error, asyncio.CancelledError) or (is_away(error) and not isinstance(error, _CLEAN))
 
 
 async def _keep(_: object) -> None:
