@@ -13,6 +13,7 @@ from .results import Line, Skipped
 from .rig import Rig
 from .rows import MEMBERS, PAIRS, Row, lines_of
 
+WARMUP_SECONDS = 3.0  # twice ours: V8 compiles what is hot, and pools fill
 TEXT = '"content":"#%d# The quick brown fox jumps over the lazy dog.","client_id":"%d"'
 SOCKET_IO = Wire(
     message='42["chat.message",{' + TEXT + "}]",
@@ -109,7 +110,13 @@ async def beside(rig: Rig, row: str, seconds: float, *, peer: Peer, load: Load) 
                 Socket(server.port, room, peer.path.format(room=room)) for room in rooms for _ in range(load.members)
             ]
             done = await rig.generator.run(
-                sockets, [server.pid], room_size=load.members, window=load.window, seconds=seconds, wire=peer.wire
+                sockets,
+                [server.pid],
+                room_size=load.members,
+                window=load.window,
+                seconds=seconds,
+                warmup=WARMUP_SECONDS,
+                wire=peer.wire,
             )
     except (DevstackError, GeneratorError) as error:
         raise Skipped(f"{peer.title} failed: {error} {getattr(error, 'tail', '')}".strip()) from error
