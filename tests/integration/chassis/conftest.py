@@ -1,13 +1,16 @@
-"""For the server, an application: requests, and sockets that are handed over. For events, an outbox and a broker."""
+"""For the server, an application: requests, and sockets that are handed over. For events, an outbox and a broker.
+For Redis, a way to it that can be broken."""
 
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from quart import Quart, Response, websocket
+from quart import Quart, Response, request, websocket
+from redis.asyncio import Redis
 
 from chassis.app import create_app
 from chassis.asgi import App, Edge
@@ -16,7 +19,9 @@ from chassis.ids import uuid7
 from chassis.kafka import Kafka
 from chassis.lifecycle import Lifecycle, Phase
 from chassis.problems import Problem, Unauthorized
+from chassis.redis import connect
 from chassis.server import Handover, handover_of
+from tests.support.links import Link
 from tests.support.outbox import TABLE, Outbox
 from tests.support.serving import Served, serving
 
@@ -155,8 +160,6 @@ def make_app(hall: Hall) -> Quart:
     @app.post("/upload")
     @public
     async def upload() -> Response:
-        from quart import request
-
         return reply({"bytes": len(cast("bytes", await request.get_data(cache=False)))})
 
     @app.get("/problem")
@@ -200,3 +203,23 @@ async def box(postgres_database: Callable[..., str]) -> AsyncIterator[Outbox]:
 def kafka(kafka_url: str) -> Kafka:
     """The session's broker."""
     return Kafka(kafka_url.removeprefix("kafka://"), partitions=3)
+
+
+@pytest.fixture
+async def redis_link(redis_url: str) -> AsyncIterator[Link]:
+    """A way to Valkey that can be broken."""
+    parts = urlsplit(redis_url)
+    link = Link(parts.hostname or "", parts.port or 0)
+    await link.open()
+    yield link
+    link.thaw()
+    await link.cut()
+
+
+@pytest.fixture
+async def redis(redis_url: str, redis_link: Link) -> AsyncIterator["Redis"]:
+    """A client that goes that way."""
+    parts = urlsplit(redis_url)
+    client = connect(parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{redis_link.port}").geturl())
+    yield client
+    await client.aclose()
