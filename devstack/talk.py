@@ -105,7 +105,9 @@ class Talk:
     def _talk(self) -> None:
         """One connection."""
         query = "" if self._position is None else f"?resume={self._room}:{self._position}"
-        with connect(self._url + query, additional_headers=self._headers, compression=None, proxy=None) as socket:
+        # With frames queued up to a limit, a close would wait behind them: nobody reads any more.
+        options: dict[str, Any] = {"compression": None, "proxy": None, "max_queue": None}
+        with connect(self._url + query, additional_headers=self._headers, **options) as socket:
             try:
                 for frame in socket:
                     document = json.loads(frame)

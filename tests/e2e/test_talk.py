@@ -1,12 +1,12 @@
 """`devstack.talk`, which the README shows: it goes on where it was when its pod is killed, and says what is wrong."""
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ SECONDS = 20
 LINES = 6
 
 
-@contextmanager
+@contextlib.contextmanager
 def talking(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """The program, with its standard input open."""
     process = subprocess.Popen(
@@ -59,9 +59,11 @@ async def test_who_talks_while_a_pod_is_killed_loses_and_repeats_nothing(
 ) -> None:
     room = await alice.direct(bob)
     arguments = (alice.platform.url, room)
-    with talking(*arguments, alice.token) as ours, talking(*arguments, bob.token, "--until", str(2 * LINES)) as theirs:
-        for process in (ours, theirs):
-            await asyncio.to_thread(read_until, process, "session.ready")
+    with contextlib.ExitStack() as processes:
+        ours = processes.enter_context(talking(*arguments, alice.token))
+        await asyncio.to_thread(read_until, ours, "session.ready")
+        theirs = processes.enter_context(talking(*arguments, bob.token, "--until", str(2 * LINES)))
+        await asyncio.to_thread(read_until, theirs, "session.ready")
         assert ours.stdin is not None
         for number in range(2 * LINES):
             if number == LINES:
