@@ -97,9 +97,8 @@ class Stack:
 
     @property
     def gateway_url(self) -> str:
-        """The address of the platform."""
-        (gateway,) = (service.name for service in self._platform.services if service.gateway)
-        return self.urls[gateway]
+        """The address of the platform: of its first gateway, if a table of one's own has more."""
+        return self.urls[next(service.name for service in self._platform.services if service.gateway)]
 
     @property
     def database_urls(self) -> dict[str, str]:

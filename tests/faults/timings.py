@@ -40,17 +40,24 @@ def percentiles(values: Iterable[float]) -> Percentiles:
 
 
 def healing(history: History) -> Percentiles:
-    """From each `healed` to a client having all of a room that had been acknowledged by then; inf if it never had."""
-    waits: list[float] = []
+    """Of `healing_waits`."""
+    return percentiles(seconds for _, _, seconds in healing_waits(history))
+
+
+def healing_waits(history: History) -> list[tuple[str, str, float]]:
+    """From each `healed` to a client having all of a room that had been acknowledged by then; inf if it never had.
+
+    Returns:
+        client, room, seconds.
+    """
+    waits: list[tuple[str, str, float]] = []
     newest: dict[str, int] = {}  # acknowledged, by room
     have: dict[tuple[str, str], int] = {}  # by client and room
-    wanted: dict[tuple[str, str], tuple[float, int]] = {}
-    clients: set[str] = set()
+    wanted: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for event in history:
         if isinstance(event, Send) and event.type == "ok":
             newest[event.room] = max(event.seq, newest.get(event.room, 0))
         elif isinstance(event, Connect) and event.type == "ok":
-            clients.add(event.client)
             for room, seq in event.rooms.items():
                 have.setdefault((event.client, room), seq)
         elif isinstance(event, Presence) and event.what == "removed":
@@ -59,14 +66,17 @@ def healing(history: History) -> Percentiles:
         elif isinstance(event, Receive) and not event.history:
             place = (event.client, event.room)
             have[place] = event.seq
-            if place in wanted and event.seq >= wanted[place][1]:
-                waits.append(event.t - wanted.pop(place)[0])
+            open_now = wanted.get(place, [])
+            waits += [(*place, round(event.t - since, 6)) for since, seq in open_now if event.seq >= seq]
+            if open_now:
+                wanted[place] = [want for want in open_now if event.seq < want[1]]
         elif isinstance(event, Mark) and event.name == "healed":
-            waits += [inf] * len(wanted)
-            wanted = {place: (event.t, newest.get(place[1], 0)) for place in have}
-            waits += [0.0] * sum(have[place] >= seq for place, (_, seq) in wanted.items())
-            wanted = {place: want for place, want in wanted.items() if have[place] < want[1]}
-    return percentiles(waits + [inf] * len(wanted))
+            for place, seq in have.items():
+                if seq >= newest.get(place[1], 0):
+                    waits.append((*place, 0.0))
+                else:
+                    wanted.setdefault(place, []).append((event.t, newest[place[1]]))
+    return waits + [(*place, inf) for place, open_now in wanted.items() for _ in open_now]
 
 
 def stale_reads(history: History) -> StaleReads:

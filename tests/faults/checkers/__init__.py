@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.faults.checkers.backwards import check_backwards
 from tests.faults.checkers.duplicates import check_duplicates
 from tests.faults.checkers.internal import check_internal
+from tests.faults.checkers.late import check_late
 from tests.faults.checkers.leaks import check_leaks
 from tests.faults.checkers.live import check_live
 from tests.faults.checkers.lost import check_lost
@@ -22,6 +23,7 @@ CHECKERS: tuple[Callable[[History], Verdict], ...] = (
     check_live,
     check_backwards,
     check_leaks,
+    check_late,
     check_stuck,
     check_internal,
 )

@@ -1,0 +1,72 @@
+"""`python -m tests.faults --minutes 10 --seed 1`: break things for ten minutes and tell what came of it."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.faults.builds import VARIANTS, catch
+from tests.faults.cast import Size
+from tests.faults.plan import SHORT, make_plan
+from tests.faults.report import as_json, as_text
+from tests.faults.runner import run
+
+
+def main() -> int:
+    """Run; 0 if nothing was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long, about")
+    parser.add_argument("--seed", type=int, default=1, help="of the schedule and of what is said")
+    parser.add_argument("--rate", type=float, default=Size().rate, help="messages a second, of all clients together")
+    parser.add_argument("--short", action="store_true", help="the short schedule of the tests")
+    parser.add_argument("--plan", action="store_true", help="show the schedule and do nothing")
+    parser.add_argument("--report", type=Path, help="write the report as JSON there, and as text beside it")
+    parser.add_argument("--keep", type=Path, help="data, logs and history go there and stay")
+    parser.add_argument("--broken", choices=[*VARIANTS, "all"], help="run builds that are broken on purpose instead")
+    options = parser.parse_args()
+    plan = SHORT if options.short else make_plan(options.seed, options.minutes * 60)
+    if options.plan:
+        for number, one in enumerate(plan, 1):
+            for fault in one.faults:
+                print(f"{number:3} {fault.at:5.1f} s for {fault.seconds:5.1f} s  {fault.kind} {fault.target}")
+        return 0
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="parley-faults-"))
+    try:
+        if options.broken:
+            names = list(VARIANTS) if options.broken == "all" else [options.broken]
+            return _broken(names, folder, options.seed)
+        size = Size(rate=options.rate)
+        report = asyncio.run(run(folder, plan, seed=options.seed, size=size, say=_say))
+    finally:
+        if options.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    text = as_text(report)
+    print(text)
+    if options.report:
+        options.report.write_bytes(as_json(report))
+        options.report.with_suffix(".txt").write_text(text + "\n")
+    return 0 if report.passed else 1
+
+
+def _broken(names: list[str], folder: Path, seed: int) -> int:
+    missed = []
+    for name in names:
+        report = asyncio.run(catch(name, folder / name, seed, say=_say))
+        verdict = report.verdict(VARIANTS[name])
+        print(as_text(report))
+        print(f"\n{name}: {verdict.name} found {verdict.count}\n")
+        if not verdict.count:
+            missed.append(name)
+    print(f"NOT CAUGHT: {', '.join(missed)}" if missed else "all were caught")
+    return 1 if missed else 0
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

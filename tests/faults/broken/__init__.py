@@ -1,0 +1,1 @@
+"""Chat pods that are broken on purpose: each breaks one promise, and a checker must find it."""

@@ -1,0 +1,32 @@
+"""Running the builds that are broken on purpose: a checker that has never failed proves nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.cast import Size
+from tests.faults.plan import planned
+from tests.faults.report import Report
+from tests.faults.runner import run
+
+# The variant, which is a module of `broken` that is run in place of chat_service, and the checker that must find it.
+VARIANTS = {
+    "ack_before_commit": "acked-lost",
+    "no_client_id_check": "stored-duplicate",
+    "replay_before_subscribe": "live-gap-or-repeat",
+}
+PLAN = planned(
+    (
+        (
+            ("kill", "chat-1", 0.5, 0.5),
+            ("storm", "clients", 3.0, 0.0),
+            ("kill", "chat-2", 4.0, 0.5),
+            ("storm", "clients", 6.5, 0.0),
+        ),
+    )
+)
+
+
+async def catch(variant: str, folder: Path, seed: int, say: Callable[[str], None] = lambda line: None) -> Report:
+    """Run one of them under a few faults."""
+    chat = ("{python}", "-m", f"tests.faults.broken.{variant}")
+    return await run(folder, PLAN, seed=seed, size=Size(), chat=chat, say=say)

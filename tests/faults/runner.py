@@ -1,0 +1,85 @@
+"""One run: everything starts, things break round after round, everything is mended, read and checked."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.faults.cast import Cast, Size
+from tests.faults.checkers import check
+from tests.faults.history import Mark, Writer
+from tests.faults.nemesis import Nemesis
+from tests.faults.plan import Round
+from tests.faults.report import Report, report_of
+from tests.faults.rig import CHAT, Rig
+from tests.faults.world import World
+
+PATIENCE_SECONDS = 10.0  # after everything is mended, for everybody to have everything
+CALM_SECONDS = 2.0
+BEGIN_SECONDS = 1.0
+
+
+async def run(
+    folder: Path,
+    plan: Sequence[Round],
+    *,
+    seed: int,
+    size: Size | None = None,
+    chat: tuple[str, ...] = CHAT,
+    sends: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> Report:
+    """Carry out a plan.
+
+    Arguments:
+        folder: for data, logs and the history; it need not be there.
+        plan: what is broken.
+        seed: of everything that is left to chance.
+        size: who talks.
+        chat: the command of a chat pod.
+        sends: go on, after the last round, until so many messages are acknowledged.
+        say: told what happens.
+
+    Raises:
+        DevstackError: something does not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    chance = random.Random(seed)
+    writer = Writer(folder / "history.jsonl")
+    world = World(writer)
+    try:
+        async with (
+            Rig(folder, chat=chat, say=say) as rig,
+            Cast(world, rig.gateway_urls, size or Size(), chance) as cast,
+        ):
+            nemesis = Nemesis(rig, world, cast.storm, random.Random(seed + 1))
+            cast.start()
+            await asyncio.sleep(BEGIN_SECONDS)
+            for number, one in enumerate(plan, 1):
+                names = ", ".join(f"{fault.kind} {fault.target}" for fault in one.faults)
+                say(f"{world.now():7.1f} s  round {number} of {len(plan)}: {names}")
+                await nemesis.run(one)
+                await _healed(world, say)
+                await asyncio.sleep(CALM_SECONDS)
+            while world.acknowledged < sends:
+                await asyncio.sleep(0.1)
+            await cast.fall_silent(PATIENCE_SECONDS)
+            await _healed(world, say)
+            await cast.read_everything()
+            world.add(Mark(world.now(), "end"))
+    finally:
+        writer.close()
+    say(f"{world.now():7.1f} s  checking {len(writer.history)} events")
+    return report_of(writer.history, check(writer.history), seed)
+
+
+async def _healed(world: World, say: Callable[[str], None]) -> None:
+    """Everything is mended: wait until everybody has what was acknowledged until now, but not for ever."""
+    world.add(Mark(world.now(), "healed"))
+    wanted, began = dict(world.newest), world.now()
+    while (missing := world.missing(wanted)) and world.now() - began < PATIENCE_SECONDS:
+        await asyncio.sleep(0.02)
+    say(
+        f"{world.now():7.1f} s  mended; everybody had everything after {world.now() - began:.2f} s, "
+        f"{world.acknowledged} acknowledged" + (f"; {missing} HAVE NOT" if missing else "")
+    )

@@ -1,0 +1,132 @@
+"""Writes down what a client's session sees, before the client does anything with it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from parley_client import Observer, Position, Ready
+from parley_client.backoff import Then
+from tests.faults.history import Close, Connect, Presence, Receive, Send
+from tests.faults.messages import key_of
+from tests.faults.world import World
+
+UNKNOWN = "unknown"
+
+
+class Watch(Observer):
+    """Watches one client.
+
+    Arguments:
+        world: where it is written down.
+        client: its name.
+        user: whose it is.
+    """
+
+    def __init__(self, world: World, client: str, user: str) -> None:
+        self._world = world
+        self._client = client
+        self._user = user
+        self._asked: dict[str, int] = {}
+        self._rooms: dict[str, str] = {}  # by key, of what it sends
+        self.connected = False
+
+    def sending(self, key: str, room: str) -> None:
+        """The client has something to send."""
+        self._rooms[key] = room
+
+    def sent(self, key: str) -> None:
+        """It is answered."""
+        self._rooms.pop(key, None)
+
+    def _room(self, room: str) -> str:
+        return self._world.room_names.get(room, room)
+
+    def connecting(self, positions: Mapping[str, Position]) -> None:
+        """See Observer."""
+        self._asked = {self._room(room): position.seq for room, position in positions.items()}
+        event = Connect(self._world.now(), "invoke", self._client, self._user, positions=self._asked)
+        self._world.add(event)
+
+    def ready(self, ready: Ready, seconds: float) -> None:
+        """See Observer."""
+        self.connected = True
+        rooms = {self._room(room): position.seq for room, position in ready.rooms.items()}
+        for place in [place for place in self._world.have if place[0] == self._client and place[1] not in rooms]:
+            del self._world.have[place]
+        for room, seq in rooms.items():
+            self._world.have[self._client, room] = self._asked.get(room, seq)
+        self._world.add(
+            Connect(
+                self._world.now(),
+                "ok",
+                self._client,
+                self._user,
+                ready.connection_id,
+                positions=self._asked,
+                rooms=rooms,
+                seconds=round(seconds, 6),
+            )
+        )
+
+    def ended(self, connection_id: str | None, code: int | None, reason: str, then: Then, seconds: float) -> None:
+        """See Observer."""
+        self.connected = False
+        now = self._world.now()
+        if connection_id is None:
+            self._world.add(Connect(now, "fail", self._client, self._user, code=code, reason=reason))
+        else:
+            self._world.add(Close(now, self._client, connection_id, code, reason))
+
+    def attempt(self, connection_id: str, client_id: str, number: int) -> None:
+        """See Observer."""
+        if number > 1:
+            self._unknown(client_id, "again", connection_id)
+
+    def frame(self, connection_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        """See Observer."""
+        if kind == "chat.message":
+            self._received(connection_id, data)
+        elif kind == "chat.history":
+            for message in data["messages"]:
+                self._received(connection_id, message, history=True)
+        elif kind == "error" and data.get("client_id") in self._rooms:
+            self._unknown(data["client_id"], data["code"], connection_id)
+        elif kind == "room.created":
+            self._presence(connection_id, data["id"], "created")
+        elif kind == "room.removed":
+            self._presence(connection_id, data["room"], "removed")
+            self._world.have.pop((self._client, self._room(data["room"])), None)
+        elif kind == "room.reset":
+            self._presence(connection_id, data["room"], "reset", data["last_seq"])
+
+    def _received(self, connection_id: str, data: Mapping[str, Any], *, history: bool = False) -> None:
+        room, seq = self._room(data["room"]), data["seq"]
+        sender = self._world.user_names.get(data["user"]["id"], UNKNOWN)
+        self._world.add(
+            Receive(
+                self._world.now(),
+                self._client,
+                self._user,
+                connection_id,
+                room,
+                seq,
+                data["id"],
+                key_of(data["content"]),
+                sender,
+                history,
+            )
+        )
+        if not history:
+            self._world.have[self._client, room] = seq
+
+    def _presence(self, connection_id: str, room: str, what: str, seq: int = 0) -> None:
+        event = Presence(self._world.now(), self._client, connection_id, self._room(room), what, seq)  # type: ignore[arg-type]
+        self._world.add(event)
+
+    def _unknown(self, key: str, code: str, connection_id: str) -> None:
+        room = self._rooms.get(key)
+        if room is not None:
+            self._world.add(
+                Send(
+                    self._world.now(), "info", self._client, self._user, room, key, code=code, connection=connection_id
+                )
+            )
