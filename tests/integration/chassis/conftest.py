@@ -1,11 +1,11 @@
 """For the server, an application: requests, and sockets that are handed over. For events, an outbox and a broker.
-For Redis, a way to it that can be broken."""
+For Redis and PostgreSQL, ways to them that can be broken."""
 
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -18,10 +18,11 @@ from chassis.http import no_content, public, reply
 from chassis.ids import uuid7
 from chassis.kafka import Kafka
 from chassis.lifecycle import Lifecycle, Phase
+from chassis.migrations import Migrations
 from chassis.problems import Problem, Unauthorized
 from chassis.redis import connect
 from chassis.server import Handover, handover_of
-from tests.support.links import Link
+from tests.support.links import Link, link_to
 from tests.support.outbox import TABLE, Outbox
 from tests.support.serving import Served, serving
 
@@ -83,7 +84,8 @@ class Hall:
         self.errors: list[Exception] = []
         self.hanging = asyncio.Event()
         self.released = asyncio.Event()
-        self.app: App = Edge(cast("App", make_app(self)), self.lifecycle)
+        self.quart = make_app(self)
+        self.app: App = Edge(cast("App", self.quart), self.lifecycle)
 
     @property
     def echo(self) -> Any:
@@ -206,20 +208,52 @@ def kafka(kafka_url: str) -> Kafka:
 
 
 @pytest.fixture
-async def redis_link(redis_url: str) -> AsyncIterator[Link]:
-    """A way to Valkey that can be broken."""
-    parts = urlsplit(redis_url)
-    link = Link(parts.hostname or "", parts.port or 0)
-    await link.open()
-    yield link
+async def redis_way(redis_url: str) -> AsyncIterator[tuple[Link, str]]:
+    """A way to Valkey that can be broken, and the URL by that way."""
+    link, url = await link_to(redis_url)
+    yield link, url
     link.thaw()
     await link.cut()
 
 
 @pytest.fixture
-async def redis(redis_url: str, redis_link: Link) -> AsyncIterator["Redis"]:
+def redis_link(redis_way: tuple[Link, str]) -> Link:
+    """The way alone."""
+    return redis_way[0]
+
+
+@pytest.fixture
+async def redis(redis_way: tuple[Link, str]) -> AsyncIterator["Redis"]:
     """A client that goes that way."""
-    parts = urlsplit(redis_url)
-    client = connect(parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{redis_link.port}").geturl())
+    client = connect(redis_way[1])
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Migrations:
+    """One migration of a package of this test's own."""
+    package, folder = tmp_path / "things" / "things_service", tmp_path / "things" / "migrations"
+    package.mkdir(parents=True)
+    folder.mkdir()
+    (package / "__init__.py").touch()
+    (folder / "0001_things.sql").write_text("CREATE TABLE things (id int PRIMARY KEY, data jsonb, plain json)")
+    monkeypatch.syspath_prepend(str(tmp_path / "things"))
+    return Migrations("things_service")
+
+
+@pytest.fixture
+async def things_url(postgres_database: Callable[..., str], things: Migrations) -> str:
+    """A migrated database."""
+    url = postgres_database("things")
+    await things.apply(url)
+    return url
+
+
+@pytest.fixture
+async def postgres_way(things_url: str) -> AsyncIterator[tuple[Link, str]]:
+    """A way to it that can be broken, and the URL by that way."""
+    link, url = await link_to(things_url)
+    yield link, url
+    link.thaw()
+    await link.cut()

@@ -244,6 +244,15 @@ async def test_a_body_of_a_told_size_is_refused_before_it_comes(served: Served) 
     await released(served)
 
 
+async def test_a_body_that_does_not_come_is_408(hall: Any, served: Served) -> None:
+    hall.quart.config["BODY_TIMEOUT"] = 0.1
+    async with dial(served.port) as client:
+        client.send(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc")
+        assert await problem(client) == (408, "request_timeout")
+        assert await client.rest() == b""
+    await released(served)
+
+
 async def test_a_client_may_ask_before_it_sends(served: Served) -> None:
     async with dial(served.port) as client:
         client.send(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
