@@ -75,18 +75,23 @@ async def measure(seconds: float, cores: machine.Cores, program: Path) -> Growth
     return growth
 
 
-def lines_of(growth: Growth) -> list[str]:
-    """Both tables."""
+def size_lines(growth: Growth) -> list[str]:
+    """The table of room sizes."""
     sizes = [["server", "members", "µs/deliv", "µs/msg", "msg/s", "p50 ms"]]
     for of in sorted(growth.sizes, key=lambda of: (of.server != "parley", of.server, of.members)):
         cells = [of.server, f"{of.members}", f"{of.cpu_us_per_delivery:.2f}", f"{of.cpu_us_per_message:.1f}"]
         sizes.append([*cells, f"{of.messages_per_s:,.0f}", f"{of.latency_p50_ms:.2f}"])
+    return aligned(sizes, left=1)
+
+
+def stored_lines(growth: Growth) -> list[str]:
+    """The table of histories."""
     stored = [["stored", "µs/msg, pod", "µs/msg, Postgres", "µs/page, pod", "buffers/page: newest", "middle", "oldest"]]
     for at in growth.stored:
         cells = [f"{at.messages:,}", f"{at.pod_us_per_message:.1f}", f"{at.postgres_us_per_message:.1f}"]
         cells += [f"{at.pod_us_per_page:.0f}"]
         stored.append([*cells, *(f"{count}" for count in (at.buffers_newest, at.buffers_middle, at.buffers_oldest))])
-    return [*aligned(sizes, left=1), "", *aligned(stored, left=0)]
+    return aligned(stored, left=0)
 
 
 def _of_size(server: str, members: int, lines: Sequence[Line]) -> OfSize:
@@ -124,7 +129,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print("\n".join([*machine_lines(growth.machine), "", *lines_of(growth)]))
+    print("\n".join([*machine_lines(growth.machine), "", *size_lines(growth), "", *stored_lines(growth)]))
     for name, why in growth.missing.items():
         print(f"{name} is missing: {why}.")
     if wanted.into is not None:
