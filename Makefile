@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format lock bench clean
+.PHONY: help run test test-fast lint format lock bench faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -40,6 +40,9 @@ format: $(VENV)/.test ## Format the code
 
 bench: $(VENV)/.test ## Measure CPU per delivery and per message (needs a C compiler)
 	$(PY) -m loadtests.bench
+
+faults: $(VENV)/.test ## Break things while clients talk, and check (MINUTES=, SEED=, ARGS=)
+	$(PY) -m tests.faults --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
 
 lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) requirements/build.in -o requirements/build.txt

@@ -24,9 +24,11 @@ PLAN = planned(
         ),
     )
 )
+SIZE = Size(talkers=6, rooms=3, members=4, readers=1)
+PATIENCE_SECONDS = 2.0  # what is broken need not be waited for
 
 
 async def catch(variant: str, folder: Path, seed: int, say: Callable[[str], None] = lambda line: None) -> Report:
     """Run one of them under a few faults."""
     chat = ("{python}", "-m", f"tests.faults.broken.{variant}")
-    return await run(folder, PLAN, seed=seed, size=Size(), chat=chat, say=say)
+    return await run(folder, PLAN, seed=seed, size=SIZE, chat=chat, patience=PATIENCE_SECONDS, say=say)

@@ -27,6 +27,7 @@ async def run(
     size: Size | None = None,
     chat: tuple[str, ...] = CHAT,
     sends: int = 0,
+    patience: float = PATIENCE_SECONDS,
     say: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Carry out a plan.
@@ -38,6 +39,7 @@ async def run(
         size: who talks.
         chat: the command of a chat pod.
         sends: go on, after the last round, until so many messages are acknowledged.
+        patience: seconds that everybody has, after everything is mended, to get everything.
         say: told what happens.
 
     Raises:
@@ -59,12 +61,12 @@ async def run(
                 names = ", ".join(f"{fault.kind} {fault.target}" for fault in one.faults)
                 say(f"{world.now():7.1f} s  round {number} of {len(plan)}: {names}")
                 await nemesis.run(one)
-                await _healed(world, say)
+                await _healed(world, patience, say)
                 await asyncio.sleep(CALM_SECONDS)
             while world.acknowledged < sends:
                 await asyncio.sleep(0.1)
-            await cast.fall_silent(PATIENCE_SECONDS)
-            await _healed(world, say)
+            await cast.fall_silent(patience)
+            await _healed(world, patience, say)
             await cast.read_everything()
             world.add(Mark(world.now(), "end"))
     finally:
@@ -73,11 +75,11 @@ async def run(
     return report_of(writer.history, check(writer.history), seed)
 
 
-async def _healed(world: World, say: Callable[[str], None]) -> None:
+async def _healed(world: World, patience: float, say: Callable[[str], None]) -> None:
     """Everything is mended: wait until everybody has what was acknowledged until now, but not for ever."""
     world.add(Mark(world.now(), "healed"))
     wanted, began = dict(world.newest), world.now()
-    while (missing := world.missing(wanted)) and world.now() - began < PATIENCE_SECONDS:
+    while (missing := world.missing(wanted)) and world.now() - began < patience:
         await asyncio.sleep(0.02)
     say(
         f"{world.now():7.1f} s  mended; everybody had everything after {world.now() - began:.2f} s, "

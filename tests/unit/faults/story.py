@@ -90,7 +90,8 @@ class Story:
         self.events.append(Mark(self.now(), name))
 
     def end(self, *readers: str) -> History:
-        """Everything is read by everybody, and that is all."""
+        """Everything is mended and read by everybody, and that is all."""
+        self.mark("healed")
         for reader in readers or ("alice", "bob"):
             self.read(reader, self.stored, final=True)
         self.mark("end")

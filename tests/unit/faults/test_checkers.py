@@ -6,6 +6,7 @@ from tests.faults.checkers import CHECKERS, check
 from tests.faults.checkers.backwards import check_backwards
 from tests.faults.checkers.duplicates import check_duplicates
 from tests.faults.checkers.internal import check_internal
+from tests.faults.checkers.late import check_late
 from tests.faults.checkers.leaks import check_leaks
 from tests.faults.checkers.live import check_live
 from tests.faults.checkers.lost import check_lost
@@ -28,7 +29,7 @@ def only(verdict: Verdict, *words: str) -> None:
 def test_a_good_history_passes_every_checker() -> None:
     verdicts = check(good().end())
     assert [verdict for verdict in verdicts if not verdict.passed] == []
-    assert len({verdict.name for verdict in verdicts}) == len(CHECKERS) == 9
+    assert len({verdict.name for verdict in verdicts}) == len(CHECKERS) == 10
 
 
 def test_a_checker_that_has_nothing_to_look_at_does_not_pass() -> None:
@@ -359,6 +360,23 @@ def test_who_is_added_again_sees_everything() -> None:
     story.receive("bob", 4, "four")
     story.read("bob", story.stored)
     assert check_leaks(story.history()).passed
+
+
+# --- late -------------------------------------------------------------------------------------------------------------
+
+
+def test_who_has_not_everything_in_time_is_late() -> None:
+    story = good()
+    story.invoke("four")
+    story.ok("four", 4)
+    story.receive("alice", 4, "four")
+    story.mark("healed")
+    story.receive("bob", 4, "four")
+    assert check_late(story.history()).passed
+    story.ok("five", 5)
+    story.receive("alice", 5, "five")
+    story.mark("healed")
+    only(check_late(story.history()), "bob", "inf")
 
 
 # --- stuck, internal --------------------------------------------------------------------------------------------------
