@@ -31,8 +31,10 @@ def after_close(code: int | None) -> Then:
     return Then.RETRY if code is None else _BY_CLOSE_CODE.get(code, Then.RETRY)
 
 
-def after_refusal(status: int) -> Then:
-    """What the HTTP status of a refused handshake asks for."""
+def after_refusal(status: int, code: str = "") -> Then:
+    """What the HTTP status of a refused handshake, and the code in its body, ask for."""
+    if code == "ticket_invalid":  # it lived too long, or an attempt that came to nothing has used it: take another
+        return Then.RETRY
     return _BY_STATUS.get(status, Then.STOP if 400 <= status < 500 else Then.RETRY)
 
 

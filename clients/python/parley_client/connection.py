@@ -21,6 +21,7 @@ class Refused(Exception):
     def __init__(self, status: int, code: str, retry_after: float | None) -> None:
         super().__init__(f"{status} {code}")
         self.status = status
+        self.code = code
         self.retry_after = retry_after
 
 

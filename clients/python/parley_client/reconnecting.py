@@ -84,10 +84,14 @@ class Reconnecting:
         try:
             connection, ready = await self._dialler.connect(self._state.positions)
         except Refused as refused:
-            return Ending(after_refusal(refused.status), refused.status, str(refused), refused.retry_after)
+            return Ending(
+                after_refusal(refused.status, refused.code), refused.status, str(refused), refused.retry_after
+            )
         except Ended as ended:
             return Ending(after_close(ended.code), ended.code, ended.reason)
-        except (NoAnswer, ApiError) as error:
+        except ApiError as error:  # there was no ticket, or no new token
+            return Ending(Then.RENEW if error.status == 401 else Then.RETRY, error.status, str(error))
+        except NoAnswer as error:
             return Ending(Then.RETRY, None, str(error))
         began = time.monotonic()
         conversation = Conversation(connection, ready, self._state, self._login.tokens, self._dialler.grant)

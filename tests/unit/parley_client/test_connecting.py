@@ -150,6 +150,14 @@ async def test_a_token_that_is_refused_at_the_door_is_renewed_once() -> None:
     assert fake.tokens == ["t0", "t1"]
 
 
+async def test_a_ticket_that_is_no_longer_good_is_no_reason_to_doubt_the_token() -> None:
+    refusal = Refusal(401, "ticket_invalid")
+    options = Options(by_ticket=True, first_wait_seconds=0.01)
+    async with Fake(refusal, refusal, refusal, stay) as fake, fake.account().connect(options=options):
+        pass
+    assert [request.url.path for request in fake.requests] == ["/auth/ws-ticket"] * 4
+
+
 async def test_a_new_token_that_is_refused_too_ends_the_session() -> None:
     async with (
         Fake(closes(4401), Refusal(401), stay, renewals=("t1",)) as fake,
