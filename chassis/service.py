@@ -1,8 +1,10 @@
 """The main of every process: settings, logs, lifecycle, server, signals; exit code 0 after a drain, 1 with a reason."""
 
 import asyncio
+import contextlib
 import gc
 import logging
+import resource
 import signal
 import sys
 import time
@@ -43,6 +45,7 @@ def run(create: Callable[[SettingsT], Service], model: type[SettingsT], **defaul
     except SettingsError as error:
         print("\n".join(f"settings: {line}" for line in str(error).splitlines()), file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    _allow_many_sockets()
     logs.configure(settings.service_name, settings.pod_name, settings.log_level, settings.log_format)
     try:
         asyncio.run(main(create(settings), settings))
@@ -54,6 +57,14 @@ def run(create: Callable[[SettingsT], Service], model: type[SettingsT], **defaul
     except Exception:
         logger.critical("cannot run", exc_info=True)
         sys.exit(1)
+
+
+def _allow_many_sockets() -> None:
+    """Raise the soft limit of open files to the hard one: 1,024, a usual default, is a thousand sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses what its own hard limit says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def main(service: Service, settings: ServiceSettings) -> None:

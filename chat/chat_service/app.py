@@ -33,6 +33,7 @@ from .realtime.keeper import Keeper
 from .realtime.ledger import Ledger
 from .realtime.membership import MembershipChanges
 from .realtime.presence import Presence
+from .realtime.revoked import RevokedSessions
 from .realtime.session import Limits
 from .realtime.sweep import Sweep
 from .rooms import Rooms
@@ -78,10 +79,12 @@ def create_app(settings: Settings) -> Service:
     commands = Commands(database, hub, ledger, arrivals, bells, guard, keeper, limits)
     membership = MembershipChanges(database, hub, arrivals, rooms)
     bells.on_membership, bells.on_renamed = membership.heard, membership.renamed
+    revoked = RevokedSessions(redis, keeper)
     epoch.use(feed, arrivals)
     sweep = Sweep(database, hub, feed.repairs, broker)
     broker.on_up = [sweep.ask, membership.compare]
     broker.on_down = [sweep.ask]
+    control.on_up.append(revoked.ask)
     bells.on_revoked = keeper.end_session
 
     lifecycle.add("clients", Closing(client.aclose, redis.aclose))
@@ -106,6 +109,7 @@ def create_app(settings: Settings) -> Service:
     )
     lifecycle.add("presence", presence)
     lifecycle.add("keeper", keeper)
+    lifecycle.add("revoked sessions", revoked)
     lifecycle.on_drain(keeper.drain)
 
     app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)

@@ -154,7 +154,7 @@ class Rooms:
         _raise_for(change)
         if change.outcome == "added":
             self._bells.changed(room_id, change.seq, change.rev)
-            self._bells.membership([person.id], room_id, added=True, since=change.seq)
+            self._bells.membership([person.id], room_id, added=True)
         return await self.one(me, room_id)
 
     async def remove(self, me: UUID, room_id: UUID, user_id: UUID) -> None:

@@ -185,13 +185,15 @@ class Arrivals:
             self._feed.release(room)
         return True
 
-    async def added(self, session: Session, room_id: UUID, view: Any, since: int) -> None:
-        """The user is in a room since its message `since`: tell him, and attach unless he has been removed again."""
+    async def added(self, session: Session, room_id: UUID, view: Any) -> None:
+        """The user is in a room: tell him, and attach from where he joined, unless he has been removed again."""
         if room_id in session.rooms:
             return
         [room] = await self._feed.open_rooms([room_id])
         try:
-            if room_id not in session.rooms:
+            async with self._database.connection() as connection:
+                since = await member_store.select_joined_seq(connection, room_id, session.user_id)
+            if since is not None and room_id not in session.rooms:
                 session.write(protocol.event("room.created", view))
                 await self._chase(session, room, since, -1)
         finally:

@@ -30,7 +30,6 @@ class MembershipBell(msgspec.Struct, omit_defaults=True):
     pod: str
     room: UUID
     added: bool
-    since: int = 0
 
 
 class Bells:
@@ -137,9 +136,9 @@ class Bells:
         if self._broker is not None:
             self._broker.publish(keys.room_channel(room_id).encode(), b"~" + self._pod)
 
-    def membership(self, users: Iterable[UUID], room_id: UUID, *, added: bool, since: int = 0) -> None:
+    def membership(self, users: Iterable[UUID], room_id: UUID, *, added: bool) -> None:
         """Tell users, on all pods, that they are in a room or no longer."""
-        change = MembershipBell(self._pod.decode(), room_id, added, since)
+        change = MembershipBell(self._pod.decode(), room_id, added)
         payload = msgspec.json.encode(change)
         loop = asyncio.get_running_loop()
         for user_id in users:

@@ -61,7 +61,7 @@ class MembershipChanges:
         """A bell on the user's channel; see Bells."""
         for session in self._sessions(user_id):
             if change.added:
-                session.spawn(asyncio.get_running_loop().create_task(self._add(session, change.room, change.since)))
+                session.spawn(asyncio.get_running_loop().create_task(self._add(session, change.room)))
             else:
                 self._arrivals.removed(session, change.room)
 
@@ -77,11 +77,11 @@ class MembershipChanges:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _add(self, session: Session, room_id: UUID, since: int) -> None:
+    async def _add(self, session: Session, room_id: UUID) -> None:
         while not session.closing:
             try:
                 room = await self._rooms.one(session.user_id, room_id)
-                await self._arrivals.added(session, room_id, room, since)
+                await self._arrivals.added(session, room_id, room)
                 return
             except NotFound:
                 return  # and removed again
@@ -140,7 +140,7 @@ class MembershipChanges:
                 if membership.room_id not in session.rooms and not self._arrivals.is_arriving(
                     session, membership.room_id
                 ):
-                    work = self._add(session, membership.room_id, membership.joined_seq)
+                    work = self._add(session, membership.room_id)
                     session.spawn(asyncio.get_running_loop().create_task(work))
             for room_id in session.rooms - ids:
                 self._arrivals.removed(session, room_id)

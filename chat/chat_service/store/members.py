@@ -94,6 +94,14 @@ async def select_memberships(connection: Connection, member_id: UUID) -> tuple[i
     return (rows[0]["rooms_rev"] if rows else 0), rooms
 
 
+async def select_joined_seq(connection: Connection, room_id: UUID, member_id: UUID) -> int | None:
+    """The room's last message when the member joined; None when he is not in it."""
+    found: int | None = await connection.fetchval(
+        "SELECT joined_seq FROM members WHERE room_id = $1 AND user_id = $2", room_id, member_id
+    )
+    return found
+
+
 async def select_moved_users(
     connection: Connection, user_ids: Sequence[UUID], revs: Sequence[int]
 ) -> list[tuple[UUID, int]]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from chat_service.realtime import epoch
+from contracts import keys
 from tests.support.auth import User
 from tests.support.chat import Pod, component, until
 from tests.support.links import Link, link_to
@@ -129,6 +131,21 @@ async def test_a_restarted_postgres_is_used_again_by_itself(
         await link.open()
         ack = await a.say(room, "lost?", "c")
         assert (ack["seq"], ack["duplicate"]) == (1, False)
+
+
+async def test_a_login_that_ended_while_redis_was_away_loses_its_sockets_when_it_is_back(
+    start_pod: StartPod, people: People, redis_link: tuple[Link, str], redis_url: str
+) -> None:
+    link, url = redis_link
+    pod = await start_pod("chat-1", redis_url=url)
+    alice, bob = people(2)
+    async with pod.connect(alice) as a, pod.connect(bob) as b:
+        await link.cut()
+        async with Redis.from_url(redis_url) as redis:  # the pod hears no bell of this
+            await redis.set(keys.revoked_session(alice.session_id), b"1", ex=60)
+        await link.open()
+        assert await a.closed() == 4401
+        assert await b.quiet() == []
 
 
 async def test_another_life_of_the_database_resets_rooms_instead_of_discarding_messages(
