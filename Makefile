@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format lock bench faults clean
+.PHONY: help run test test-fast lint format lock bench bench-growth faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -17,7 +17,7 @@ COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --
 CODE := auth chassis chat clients contracts devstack gateway loadtests profile tests
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Start the whole platform here, at http://127.0.0.1:8000 (PORT=, DATA_DIR=)
 	@exec $(PY) -m devstack
@@ -38,8 +38,11 @@ format: $(VENV)/.test ## Format the code
 	$(VENV)/bin/ruff check --fix $(CODE)
 	$(VENV)/bin/ruff format $(CODE)
 
-bench: $(VENV)/.test ## Measure CPU per delivery and per message (needs a C compiler)
-	$(PY) -m loadtests.bench
+bench: $(VENV)/.test ## Measure CPU per delivery and message, peers beside it, 4 min (ARGS=--quick; needs a C compiler)
+	$(PY) -m loadtests.bench $(ARGS)
+
+bench-growth: $(VENV)/.test ## Measure costs against room size and history, and draw them into docs/performance, 5 min
+	$(PY) -m loadtests.bench.growth --into docs/performance $(ARGS)
 
 faults: $(VENV)/.test ## Break things while clients talk, and check (MINUTES=, SEED=, ARGS=)
 	$(PY) -m tests.faults --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
@@ -50,6 +53,7 @@ lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra local --extra test -c requirements/load.txt -o requirements/test.txt
 	$(COMPILE) pyproject.toml --extra local -c requirements/load.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml -c requirements/load.txt -o requirements/image.txt
+	$(COMPILE) loadtests/peers/requirements.in -o loadtests/peers/requirements.txt
 
 clean: ## Remove the virtual environment and caches; the data of `make run` stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
