@@ -1,5 +1,6 @@
 """The WebSocket door: everything that can be refused is refused before the upgrade; then the socket is handed over."""
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from uuid import UUID
@@ -27,6 +28,7 @@ from ..realtime.protocol import MAX_SEQ, encode_user
 from ..realtime.session import Handler, Session
 
 SUBPROTOCOL = "bearer"
+TICKET_SECONDS = 30
 MAX_RESUMED_ROOMS = 200  # in a URL; more go into a frame
 GATEWAY_CONNECTION = "X-Parley-Connection"
 
@@ -58,7 +60,7 @@ def blueprint(
 
     async def connect() -> None:
         admission.check(keeper)
-        claims, subprotocol = await _authenticate(guard, redis)
+        claims, token, subprotocol = await _authenticate(guard, redis)
         query = websocket.args
         by_frame = query.get("resume") == "frame"
         wanted = Wanted(
@@ -68,9 +70,12 @@ def blueprint(
             by_frame=by_frame,
         )
         handover = handover_of(websocket.scope) if handover_allowed else None
-        me = await people.me(claims)
-        user = user_of(me, online=True)
-        opening = await arrivals.prepare(user)
+        try:
+            user = user_of(await people.me(claims), online=True)
+            opening = await arrivals.prepare(user)
+        except BaseException:  # this pod cannot now, another one may: the ticket has not been of use yet
+            await _put_back(redis, query.get("ticket"), token)
+            raise
         gateway_connection = websocket.headers.get(GATEWAY_CONNECTION, "")[:64] or None
         session = Session(handler, claims, encode_user(user), uuid7(), gateway_connection)
         try:
@@ -105,8 +110,8 @@ def blueprint(
     return routes
 
 
-async def _authenticate(guard: Guard, redis: "Redis") -> tuple[Claims, str | None]:
-    """The claims of the handshake's token, and the subprotocol to answer with.
+async def _authenticate(guard: Guard, redis: "Redis") -> tuple[Claims, str, str | None]:
+    """The claims of the handshake's token, the token, and the subprotocol to answer with.
 
     Raises:
         Unauthorized: there is no good one.
@@ -125,7 +130,7 @@ async def _authenticate(guard: Guard, redis: "Redis") -> tuple[Claims, str | Non
         token = offered[1]
     else:
         raise Unauthorized()
-    return await guard(token), subprotocol
+    return await guard(token), token, subprotocol
 
 
 async def _redeem(redis: "Redis", ticket: str) -> str:
@@ -139,6 +144,15 @@ async def _redeem(redis: "Redis", ticket: str) -> str:
     if token is None:
         raise Unauthorized("The ticket is unknown, used, or too old.", code="ticket_invalid")
     return token.decode() if isinstance(token, bytes) else str(token)
+
+
+async def _put_back(redis: "Redis", ticket: str | None, token: str) -> None:
+    """Make a redeemed ticket good again for as long as a fresh one."""
+    if ticket is not None:
+        digest = hashlib.sha256(ticket.encode()).hexdigest()
+        with contextlib.suppress(RedisAway):
+            async with guarded():
+                await redis.set(keys.ws_ticket(digest), token, ex=TICKET_SECONDS, nx=True)
 
 
 def parse_positions(text: str) -> Mapping[UUID, int]:

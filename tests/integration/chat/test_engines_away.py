@@ -1,12 +1,14 @@
 """Losing the bell, and losing the truth: slower or refused, never wrong, and over by itself."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
 import pytest
+import websockets
 from redis.asyncio import Redis
 
 from chat_service.realtime import epoch
@@ -146,6 +148,25 @@ async def test_a_login_that_ended_while_redis_was_away_loses_its_sockets_when_it
         await link.open()
         assert await a.closed() == 4401
         assert await b.quiet() == []
+
+
+async def test_a_ticket_that_was_of_no_use_is_good_for_the_next_pod(
+    start_pod: StartPod, people: People, postgres_link: tuple[Link, str], redis_url: str
+) -> None:
+    link, url = postgres_link
+    one, two = await start_pod("chat-1", database_url=url), await start_pod("chat-2")
+    [alice] = people(1)
+    async with two.connect(alice):
+        pass  # so that the second pod knows her
+    await link.cut()
+    async with Redis.from_url(redis_url) as redis:
+        await redis.set(keys.ws_ticket(hashlib.sha256(b"secret").hexdigest()), alice.token, ex=30)
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with one.dial(None, "ticket=secret"):
+            pass
+    assert refused.value.response.status_code == 503
+    async with two.dial(None, "ticket=secret"):
+        pass
 
 
 async def test_another_life_of_the_database_resets_rooms_instead_of_discarding_messages(
