@@ -10,8 +10,10 @@ from pathlib import Path
 
 from tests.faults.builds import VARIANTS, catch
 from tests.faults.cast import Size
-from tests.faults.plan import SHORT, make_plan
-from tests.faults.report import as_json, as_text
+from tests.faults.checkers import check
+from tests.faults.history import load
+from tests.faults.plan import SECONDS, SHORT, make_plan
+from tests.faults.report import Report, as_json, as_text, report_of
 from tests.faults.runner import run
 
 
@@ -22,12 +24,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and of what is said")
     parser.add_argument("--rate", type=float, default=Size().rate, help="messages a second, of all clients together")
     parser.add_argument("--short", action="store_true", help="the short schedule of the tests")
+    parser.add_argument("--only", choices=SECONDS, nargs="+", default=[], help="faults of these kinds")
+    parser.add_argument("--check", type=Path, help="check a history that was kept, and do nothing else")
     parser.add_argument("--plan", action="store_true", help="show the schedule and do nothing")
     parser.add_argument("--report", type=Path, help="write the report as JSON there, and as text beside it")
     parser.add_argument("--keep", type=Path, help="data, logs and history go there and stay")
     parser.add_argument("--broken", choices=[*VARIANTS, "all"], help="run builds that are broken on purpose instead")
     options = parser.parse_args()
-    plan = SHORT if options.short else make_plan(options.seed, options.minutes * 60)
+    if options.check:
+        history = load(options.check)
+        return _tell(report_of(history, check(history), options.seed), options.report)
+    plan = SHORT if options.short else make_plan(options.seed, options.minutes * 60, options.only)
     if options.plan:
         for number, one in enumerate(plan, 1):
             for fault in one.faults:
@@ -43,11 +50,15 @@ def main() -> int:
     finally:
         if options.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
+    return _tell(report, options.report)
+
+
+def _tell(report: Report, path: Path | None) -> int:
     text = as_text(report)
     print(text)
-    if options.report:
-        options.report.write_bytes(as_json(report))
-        options.report.with_suffix(".txt").write_text(text + "\n")
+    if path is not None:
+        path.write_bytes(as_json(report))
+        path.with_suffix(".txt").write_text(text + "\n")
     return 0 if report.passed else 1
 
 

@@ -64,8 +64,13 @@ class Round(msgspec.Struct, frozen=True):
         return max(fault.at + fault.seconds for fault in self.faults)
 
 
-def make_plan(seed: int, seconds: float) -> list[Round]:
-    """Rounds that take about so many seconds altogether. Every fault comes before any comes a second time."""
+def make_plan(seed: int, seconds: float, kinds: Sequence[str] = ()) -> list[Round]:
+    """Rounds that take about so many seconds altogether. Every fault comes before any comes a second time.
+
+    Arguments:
+        kinds: of faults, if not all.
+    """
+    wanted = [fault for fault in ALL if not kinds or fault[0] in kinds]
     chance = random.Random(seed)
     bag: list[tuple[str, str]] = []
     rounds: list[Round] = []
@@ -74,7 +79,7 @@ def make_plan(seed: int, seconds: float) -> list[Round]:
         faults: list[Planned] = []
         for _ in range(chance.choice((1, 2, 3, 3, 4, 5))):
             if not bag:
-                bag = chance.sample(ALL, len(ALL))
+                bag = chance.sample(wanted, len(wanted))
             busy = set().union(*(fault.touches for fault in faults))
             index = next((i for i, (_, target) in enumerate(bag) if not _touched(target) & busy), None)
             if index is None:

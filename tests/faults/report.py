@@ -8,7 +8,7 @@ import msgspec
 
 from tests.faults import timings
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import Connect, Fault, History, Receive, Send
+from tests.faults.history import Close, Connect, Fault, History, Receive, Send
 from tests.faults.timings import Percentiles, StaleReads
 
 HEALED_P99_SECONDS = 5.0
@@ -20,6 +20,7 @@ class Report(msgspec.Struct):
     seed: of the run.
     seconds: that it took.
     sends: messages by outcome.
+    closes: connections by the code that they ended with; "none" broke, or were dropped by their client.
     faults: by kind.
     verdicts: of the checkers.
     """
@@ -31,6 +32,7 @@ class Report(msgspec.Struct):
     sends: dict[str, int]
     deliveries: int
     connections: int
+    closes: dict[str, int]
     faults: dict[str, int]
     fault_count: int
     verdicts: list[Verdict]
@@ -67,6 +69,7 @@ def report_of(history: History, verdicts: list[Verdict], seed: int) -> Report:
         sends={**sends, **{f"attempt: {code}": count for code, count in repeated.items()}},
         deliveries=len(history.of(Receive)),
         connections=sum(connect.type == "ok" for connect in history.of(Connect)),
+        closes=dict(sorted(Counter(str(close.code or "none") for close in history.of(Close)).items())),
         faults=dict(sorted(faults.items())),
         fault_count=sum(faults.values()),
         verdicts=verdicts,
@@ -84,6 +87,7 @@ def as_text(report: Report) -> str:
         f"{report.acknowledged} acknowledged sends, {report.deliveries} deliveries, {report.connections} connections, "
         f"{report.fault_count} faults",
         "sends: " + ", ".join(f"{name} {count}" for name, count in sorted(report.sends.items())),
+        "closes: " + ", ".join(f"{code} x{count}" for code, count in report.closes.items()),
         "faults: " + ", ".join(f"{name} x{count}" for name, count in report.faults.items()),
         "",
         f"{'':22}{'p50':>8}{'p90':>8}{'p99':>8}{'longest':>9}{'count':>9}",

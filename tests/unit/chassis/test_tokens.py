@@ -126,6 +126,7 @@ ATTACKS = {
     "typ in capitals": token({"typ": "AT+JWT"}),
     "unknown crit": token({"crit": ["exp2"], "exp2": 1}),
     "empty crit": token({"crit": []}),
+    "crit that the library knows": token({"crit": ["b64"], "b64": True}),
     "detached payload": token({"b64": False}),
     "own key in the header": token(
         {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": encode(OTHER.public_key().public_bytes_raw())}}, key=OTHER

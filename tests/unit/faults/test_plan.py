@@ -38,3 +38,8 @@ def test_the_short_plan_breaks_enough_things_that_are_there() -> None:
     plan = [fault for one in SHORT for fault in one.faults]
     assert len(plan) >= 6
     assert {(fault.kind, fault.target) for fault in plan} <= set(ALL)
+
+
+def test_a_plan_may_be_of_some_kinds_only() -> None:
+    plan = [fault for one in make_plan(1, 100, ["rolling", "storm"]) for fault in one.faults]
+    assert {fault.kind for fault in plan} == {"rolling", "storm"}
