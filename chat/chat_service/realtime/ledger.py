@@ -190,14 +190,17 @@ class Ledger:
         await self._settle(entries[middle:])
 
     def _give_up_on_old(self, entries: list[Entry]) -> list[Entry]:
+        """Answer what has waited too long, and what its sender said to the room after it: his order is kept."""
         oldest = time.monotonic() - GIVE_UP_SECONDS / 2
-        young = [entry for entry in entries if entry.queued_at > oldest]
-        for entry in entries:
-            if entry.queued_at <= oldest:
-                self._done(entry, UNAVAILABLE)
-        while self._queue and self._queue[0].queued_at <= oldest:
-            self._done(self._queue.popleft(), UNAVAILABLE)
-        return young
+        waiting = [*entries, *self._queue]
+        stale = {(entry.sender_id, entry.room_id) for entry in waiting if entry.queued_at <= oldest}
+        if not stale:
+            return entries
+        given_up = [entry for entry in waiting if (entry.sender_id, entry.room_id) in stale]
+        self._queue = deque(entry for entry in self._queue if (entry.sender_id, entry.room_id) not in stale)
+        for entry in given_up:
+            self._done(entry, UNAVAILABLE)
+        return [entry for entry in entries if (entry.sender_id, entry.room_id) not in stale]
 
     async def _commit(self, entries: list[Entry]) -> None:
         started = time.monotonic()
