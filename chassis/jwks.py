@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 FETCH_SECONDS = 3.0
 STALE_SECONDS = 0.3  # how long a request waits for fresher keys than those at hand
+FIRST_GAP_SECONDS = 0.2  # between attempts while there is no key at all: nobody is let in before
 
 
 class KeySource(Protocol):
@@ -44,7 +45,8 @@ class RemoteKeys:
         client: whose timeouts apply, within FETCH_SECONDS.
         url: of the JWKS.
         refresh_seconds: how old the keys may become.
-        min_gap_seconds: between the end of one fetch and the next, which a token with an unknown key asks for.
+        min_gap_seconds: between the end of one fetch and the next, which a token with an unknown key asks for; less
+            until the first has succeeded.
     """
 
     def __init__(
@@ -76,7 +78,8 @@ class RemoteKeys:
 
     def _fetch(self) -> "asyncio.Task[None] | None":
         """The fetch that is running or begins now; None if the last one has only just ended."""
-        if self._fetching is None and time.monotonic() - self._tried_at >= self._min_gap_seconds:
+        gap = self._min_gap_seconds if self._keys else min(FIRST_GAP_SECONDS, self._min_gap_seconds)
+        if self._fetching is None and time.monotonic() - self._tried_at >= gap:
             # Its own context: it belongs to no request, and one that is cancelled does not end it for the others.
             self._fetching = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
         return self._fetching

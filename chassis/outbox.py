@@ -16,8 +16,9 @@ loses everything gets them again, in order, behind what it was given before the 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import asyncpg
 from prometheus_client import Counter, Gauge
@@ -100,13 +101,23 @@ class OutboxRelay:
         topic: made if it is missing. Nothing else may write to it.
         retention_seconds: how long sent rows are kept, to be sent again when the broker turns out to have lost them; 0
             for brokers that do not.
+        on_sent: called with the keys of each batch that Kafka has acknowledged; must not raise.
     """
 
-    def __init__(self, kafka: Kafka | None, database_url: str, topic: str, *, retention_seconds: float = 600) -> None:
+    def __init__(
+        self,
+        kafka: Kafka | None,
+        database_url: str,
+        topic: str,
+        *,
+        retention_seconds: float = 600,
+        on_sent: Callable[[set[UUID]], Awaitable[None]] | None = None,
+    ) -> None:
         self._kafka = kafka
         self._url = database_url
         self._topic = topic
         self._retention_seconds = retention_seconds
+        self._on_sent = on_sent
         self._lanes = Lanes()
         self._offsets: dict[int, int] = {}  # of the first record of the last batch acknowledged, by partition
         self._loss = False  # the broker has lost events, and not all of them wait again yet
@@ -206,11 +217,13 @@ class OutboxRelay:
             return_exceptions=True,
         )
         acknowledged: list[int] = []
+        keys: set[UUID] = set()
         errors: list[BaseException] = []
         for (partition, lane), result in zip(lanes.items(), results, strict=True):
             if isinstance(result, tuple):
                 count, offset = result
                 acknowledged += [row.id for row in lane[:count]]
+                keys.update(row.key for row in lane[:count])
                 self._loss |= offset <= self._offsets.get(partition, -1)
                 self._offsets[partition] = offset
                 self._lanes.accepted(partition)
@@ -222,6 +235,8 @@ class OutboxRelay:
         if acknowledged:
             await mark_sent(connection, acknowledged, keep=self._retention_seconds > 0)
             sent_total.inc(len(acknowledged))
+            if self._on_sent is not None:
+                await self._on_sent(keys)
         if self._loss:
             await self._send_again(connection)
         if errors:

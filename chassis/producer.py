@@ -21,6 +21,7 @@ from .kafka import (
 )
 
 MAX_BATCH_BYTES = 512 * 1024  # below every broker's default limit; a single record may be larger
+MAX_KEYS_KNOWN = 100_000  # whose partitions are remembered
 _REFUSALS = (
     kafka_errors.CorruptRecordException,
     kafka_errors.InvalidTimestampError,
@@ -45,6 +46,7 @@ class Producer:
         self._topic = topic
         self._partitioner = DefaultPartitioner()
         self._partitions: list[int] = []
+        self._by_key: dict[bytes, int] = {}  # aiokafka computes murmur2 in Python: 8 µs for a UUID's text
         self._producer: Any = None
         self._watcher: Any = None  # asks for the ends of partitions, which producers cannot
 
@@ -65,6 +67,7 @@ class Producer:
             self._watcher = AIOKafkaConsumer(bootstrap_servers=self._kafka.servers, request_timeout_ms=timeout)
             await self._watcher.start()
             self._partitions = sorted(await self._producer.partitions_for(self._topic))
+            self._by_key.clear()
 
     async def close(self) -> None:
         """Disconnect, within CLOSE_SECONDS; what was not acknowledged may or may not arrive."""
@@ -76,7 +79,12 @@ class Producer:
 
     def partition_of(self, key: bytes) -> int:
         """The partition of a key: the one every Kafka client chooses (murmur2)."""
-        return int(self._partitioner(key, self._partitions, self._partitions))
+        partition = self._by_key.get(key)
+        if partition is None:
+            if len(self._by_key) >= MAX_KEYS_KNOWN:
+                self._by_key.clear()
+            partition = self._by_key[key] = int(self._partitioner(key, self._partitions, self._partitions))
+        return partition
 
     async def send(self, partition: int, records: Sequence[tuple[bytes, bytes]]) -> tuple[int, int]:
         """Send as many of the records (key, value) as fit one batch; at least the first.

@@ -8,6 +8,8 @@ REVOCATIONS_CHANNEL = "parley:revocations"  # pub/sub: the id of a session that 
 
 ROOM_PREFIX = "parley:room:"
 USER_PREFIX = "parley:user:"
+HEADS_CHANNEL = "parley:heads"  # pub/sub: where rooms are, rung once more when their events went to Kafka
+CANARY_PREFIX = "parley:canary:"  # pub/sub: what a pod says to itself, to know that it hears
 
 
 def revoked_session(session_id: UUID) -> str:

@@ -25,9 +25,11 @@ from .realtime.admission import Admission
 from .realtime.arrivals import Arrivals
 from .realtime.bells import Bells
 from .realtime.broker import Broker
+from .realtime.canary import Canary
 from .realtime.commands import Commands
 from .realtime.epoch import Epoch
 from .realtime.feed import Feed
+from .realtime.heads import Heads
 from .realtime.hub import Hub
 from .realtime.keeper import Keeper
 from .realtime.ledger import Ledger
@@ -67,6 +69,8 @@ def create_app(settings: Settings) -> Service:
     broker = Broker(broker_url, bells.hear, on_cluster=on_cluster)
     apart = on_cluster or broker_url != settings.redis_url
     control = Broker(settings.redis_url, bells.hear) if apart else broker  # what other services ring, they ring there
+    heads = Heads(database, feed, broker)
+    canary = Canary(broker, settings.pod_name)
     feed.use(broker)
     bells.use(broker, control)
     ledger = Ledger(database, feed.committed, queue=settings.ledger_queue, batch=settings.ledger_batch)
@@ -86,6 +90,7 @@ def create_app(settings: Settings) -> Service:
     broker.on_down = [sweep.ask]
     control.on_up.append(revoked.ask)
     bells.on_revoked = keeper.end_session
+    bells.on_heads, bells.on_canary = heads.hear, canary.hear
 
     lifecycle.add("clients", Closing(client.aclose, redis.aclose))
     lifecycle.add("postgres", database)
@@ -94,6 +99,8 @@ def create_app(settings: Settings) -> Service:
     if apart:
         lifecycle.add("control", control)
     lifecycle.add("bells", bells)
+    lifecycle.add("heads", heads)
+    lifecycle.add("canary", canary)
     lifecycle.add("feed", feed)
     lifecycle.add("sweep", sweep)
     lifecycle.add("membership", membership)
@@ -105,11 +112,13 @@ def create_app(settings: Settings) -> Service:
             settings.database_url,
             CHAT_TOPIC,
             retention_seconds=settings.outbox_retention_seconds,
+            on_sent=heads.ring,
         ),
     )
     lifecycle.add("presence", presence)
     lifecycle.add("keeper", keeper)
     lifecycle.add("revoked sessions", revoked)
+    lifecycle.add_check("bells", canary.not_ready)
     lifecycle.on_drain(keeper.drain)
 
     app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)

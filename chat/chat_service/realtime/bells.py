@@ -50,9 +50,13 @@ class Bells:
         self._room_prefix = keys.ROOM_PREFIX.encode()
         self._user_prefix = keys.USER_PREFIX.encode()
         self._revocations = keys.REVOCATIONS_CHANNEL.encode()
+        self._heads = keys.HEADS_CHANNEL.encode()
+        self._canary_prefix = keys.CANARY_PREFIX.encode()
         self.on_membership: Callable[[UUID, MembershipBell], None] = lambda user, change: None
         self.on_renamed: Callable[[UUID], None] = lambda room: None
         self.on_revoked: Callable[[UUID], None] = lambda session: None
+        self.on_heads: Callable[[bytes], None] = lambda payload: None
+        self.on_canary: Callable[[bytes, bytes], None] = lambda channel, payload: None
 
     def use(self, broker: Broker, control: Broker) -> None:
         """The brokers of rooms and users, and of other services; they need `hear`, so they come second."""
@@ -89,6 +93,10 @@ class Bells:
                     self.on_membership(UUID(channel[len(self._user_prefix) :].decode()), change)
             elif channel == self._revocations:
                 self.on_revoked(UUID(payload.decode()))
+            elif channel == self._heads:
+                self.on_heads(payload)
+            elif channel.startswith(self._canary_prefix):
+                self.on_canary(channel, payload)
         except (ValueError, msgspec.DecodeError):
             logger.warning("a bell could not be read", extra={"channel": channel.decode("latin1")})
 

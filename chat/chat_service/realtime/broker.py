@@ -76,7 +76,7 @@ class Broker:
         self._wanted: dict[bytes, int] = {}
         self._confirmations: dict[bytes, asyncio.Future[None]] = {}
         self._flush_scheduled = False
-        self._moved = False
+        self._doubt = ""  # why all connections should be opened anew
         self._runner: asyncio.Task[None] | None = None
         self._first_up = asyncio.Event()
         self.up = False
@@ -145,6 +145,20 @@ class Broker:
                 left.append(channel)
         self._command(self._words.unsubscribe, left)
 
+    def channels_covering(self, prefix: bytes) -> list[bytes]:
+        """Channels that begin with `prefix`, one on each node."""
+        channels: dict[int, bytes] = {}
+        number = 0
+        while len(channels) < len(self._topology.nodes):
+            channel = b"%b%d" % (prefix, number)
+            channels.setdefault(self._topology.node_of(channel), channel)
+            number += 1
+        return [channels[node] for node in sorted(channels)]
+
+    def reconnect(self, reason: str) -> None:
+        """Close all connections and open them again: what is heard cannot be trusted."""
+        self._doubt = reason
+
     def _command(self, word: bytes, channels: list[bytes]) -> None:
         """(Un)subscribe, each channel on its node; on a cluster each in a command of its own, since slots differ."""
         if not self._nodes:
@@ -187,7 +201,7 @@ class Broker:
 
     async def _connect(self) -> None:
         async with asyncio.timeout(CONNECT_SECONDS + ANSWER_SECONDS):
-            self._moved = False
+            self._doubt = ""
             self._topology = await self._find_nodes()
             for host, port in self._topology.nodes:
                 publisher = await open_link(self._url, host, port, self._published)
@@ -218,8 +232,8 @@ class Broker:
         """Ping all; return by raising when one is lost or silent, or the slots have moved."""
         while True:
             await asyncio.sleep(PING_SECONDS)
-            if self._moved:
-                raise BrokerAway("slots have moved")
+            if self._doubt:
+                raise BrokerAway(self._doubt)
             for node in self._nodes:
                 for link in node.links():
                     if link.lost:
@@ -250,7 +264,7 @@ class Broker:
             elif kind == self._words.subscribed:
                 self._confirm(channel)
             elif kind == self._words.unsubscribed and channel in self._wanted:
-                self._moved = True  # the node gave the channel's slot away
+                self._doubt = "slots have moved"
         elif isinstance(reply, hiredis.ReplyError):
             self._refused(reply)
 
@@ -261,7 +275,7 @@ class Broker:
     def _refused(self, error: Exception) -> None:
         if not str(error).startswith(("MOVED", "CLUSTERDOWN", "LOADING")):
             logger.error("Redis refused a command", extra={"error": str(error)})
-        self._moved = True
+        self._doubt = str(error)
 
     def _confirm(self, channel: bytes) -> None:
         confirmation = self._confirmations.pop(channel, None)
