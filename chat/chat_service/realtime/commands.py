@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from .session import Limits, Session
 logger = logging.getLogger(__name__)
 
 MAX_WAITING_COMMANDS = 50  # of one session, that wait for Postgres or auth
+MAX_WAITING_SENDS = 200  # of one session, to rooms it does not hear
 
 DETAILS = {
     "not_a_member": "you are not in this room",
@@ -59,7 +61,7 @@ class Commands:
         self._bells = bells
         self._guard = guard
         self._keeper = keeper
-        self._outside: dict[Session, asyncio.Lock] = {}  # of sessions that send to rooms they do not hear
+        self._outside: dict[Session, deque[protocol.SendData]] = {}  # sends to rooms that the session does not hear
 
     def closed(self, session: Session) -> None:
         """See session.Handler."""
@@ -100,10 +102,11 @@ class Commands:
             session.bad_frame("content is empty" if mistake == "empty" else "U+0000 is not allowed", client_id)
         else:
             session.good_frame()
-            if data.room in session.rooms or self._arrivals.is_arriving(session, data.room):
+            inside = data.room in session.rooms or self._arrivals.is_arriving(session, data.room)
+            if inside and session not in self._outside:
                 self._submit(session, data)  # the ledger looks whether he is still in it
             else:  # a stranger; or a member whom no bell has told, so the truth is asked
-                self._wait(session, self._send_from_outside(session, data), client_id)
+                self._send_from_outside(session, data)
 
     def _submit(self, session: Session, data: protocol.SendData) -> None:
         message_id = uuid7()
@@ -129,14 +132,36 @@ class Commands:
             detail = DETAILS.get(outcome.code, outcome.code)
             session.write(protocol.error(outcome.code, detail, client_id=client_id, retry_after=retry_after))
 
-    async def _send_from_outside(self, session: Session, data: protocol.SendData) -> None:
-        async with self._outside.setdefault(session, asyncio.Lock()):  # one after the other: their order is kept
-            async with self._database.connection() as connection:
-                row = await room_store.select_room(connection, session.user_id, data.room)
-            if row is None:
-                session.write(protocol.error("not_a_member", DETAILS["not_a_member"], client_id=data.client_id))
-            else:
-                self._submit(session, data)
+    def _send_from_outside(self, session: Session, data: protocol.SendData) -> None:
+        """Send after asking Postgres; one after the other, and what comes meanwhile behind it: the order is kept."""
+        waiting = self._outside.get(session)
+        if waiting is None:
+            waiting = self._outside[session] = deque([data])
+            session.spawn(asyncio.get_running_loop().create_task(self._work_off(session, waiting)))
+        elif len(waiting) < MAX_WAITING_SENDS:
+            waiting.append(data)
+        else:
+            session.write(_too_much(data.client_id))
+
+    async def _work_off(self, session: Session, waiting: deque[protocol.SendData]) -> None:
+        try:
+            while waiting:
+                room_id = waiting[0].room
+                async with self._database.connection() as connection:
+                    row = await room_store.select_room(connection, session.user_id, room_id)
+                while waiting and waiting[0].room == room_id:
+                    data = waiting.popleft()
+                    if row is None:
+                        session.write(protocol.error("not_a_member", DETAILS["not_a_member"], client_id=data.client_id))
+                    else:
+                        self._submit(session, data)
+        except Exception as error:
+            if not postgres.is_away(error):
+                logger.exception("a send failed")
+            for data in waiting:
+                session.write(_unavailable(data.client_id))
+        finally:
+            self._outside.pop(session, None)
 
     # --- the others ---------------------------------------------------------------------------------------------------
 
@@ -208,10 +233,7 @@ class Commands:
         """Do what has to wait in a task of the session; what cannot be done now is answered, and the socket stays."""
         if session.tasks is not None and len(session.tasks) >= MAX_WAITING_COMMANDS:
             work.close()
-            refusal = protocol.error(
-                "rate_limited", "too much at once", client_id=client_id, retry_after=RETRY_AFTER_SECONDS
-            )
-            session.write(refusal)
+            session.write(_too_much(client_id))
             return
         session.spawn(asyncio.get_running_loop().create_task(self._guarded(session, work, client_id)))
 
@@ -222,5 +244,12 @@ class Commands:
         except Exception as error:
             if not postgres.is_away(error):
                 logger.exception("a command failed")
-            refusal = protocol.error("unavailable", "try again", client_id=client_id, retry_after=RETRY_AFTER_SECONDS)
-            session.write(refusal)
+            session.write(_unavailable(client_id))
+
+
+def _too_much(client_id: str | None) -> bytes:
+    return protocol.error("rate_limited", "too much at once", client_id=client_id, retry_after=RETRY_AFTER_SECONDS)
+
+
+def _unavailable(client_id: str | None) -> bytes:
+    return protocol.error("unavailable", "try again", client_id=client_id, retry_after=RETRY_AFTER_SECONDS)

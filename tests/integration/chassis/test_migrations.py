@@ -91,7 +91,10 @@ async def test_line_ends_of_another_system_are_no_change(write: Write, url: str,
     assert await Migrations("things_service").apply(url) == []
 
 
-@pytest.mark.parametrize("broken", ["SELECT 1 / 0;", "CREATE TABLE things (id int);", "SELEC;"])
+BOOKED_TWICE = "INSERT INTO schema_migrations (version, name, checksum) VALUES (2, '', '');"
+
+
+@pytest.mark.parametrize("broken", ["SELECT 1 / 0;", "CREATE TABLE things (id int);", "SELEC;", BOOKED_TWICE])
 async def test_a_file_that_fails_leaves_nothing(write: Write, url: str, broken: str) -> None:
     bad = write({"0001_one.sql": ONE, "0002_two.sql": f"CREATE TABLE more (id int); {broken}", "0003_three.sql": THREE})
     with pytest.raises(asyncpg.PostgresError):
