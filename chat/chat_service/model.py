@@ -2,13 +2,16 @@
 
 import hashlib
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 
 from chassis.times import rfc3339
 
+MAX_SEQ = 2**53  # what a JavaScript client can count to
+Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")]  # RFC 3339, UTC
 Direction = Literal["sent", "received"]
 RoomKind = Literal["direct", "group"]
 
@@ -20,8 +23,8 @@ class User(msgspec.Struct, frozen=True):
     username: str
     full_name: str
     is_online: bool
-    last_seen: str | None
-    bg_color: str
+    last_seen: Time | None
+    bg_color: Annotated[str, msgspec.Meta(pattern="^#[0-9a-f]{6}$")]
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -32,10 +35,10 @@ class Room(msgspec.Struct, frozen=True):
     name: str | None
     friend: User | None
     last_message: str
-    last_message_at: str | None
-    unread_count: int
-    last_seq: int
-    read_seq: int
+    last_message_at: Time | None
+    unread_count: Seq
+    last_seq: Seq
+    read_seq: Seq
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=False):
@@ -43,11 +46,11 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
 
     id: UUID
     room: UUID
-    seq: int
-    rev: int
+    seq: Seq
+    rev: Seq
     user: User
     content: str
-    created_at: str
+    created_at: Time
     is_delivered: bool
     is_read: bool
     direction: Direction

@@ -17,13 +17,14 @@ from chassis import postgres
 from chassis.postgres import Postgres
 from contracts import keys
 
-from ..model import User
+from ..model import Room, User
 from ..store import members as member_store
 from ..store import messages as message_store
 from ..store import rooms as room_store
 from ..store.members import Membership
-from . import protocol
+from . import events, protocol
 from .broker import Broker, BrokerAway
+from .codes import CloseCode
 from .feed import Feed
 from .frames import live_message_of_row
 from .history import History
@@ -109,7 +110,7 @@ class Arrivals:
         if self._hub.add_session(session):
             self._presence.arrived(session.user_id)
         self._hub.rooms_revs.setdefault(session.user_id, opening.rooms_rev)
-        session.write(protocol.event("session.ready", self._ready(session, opening)))
+        session.write(protocol.frame(events.SessionReady(self._ready(session, opening))))
         if wanted.by_frame:
             timer = asyncio.get_running_loop().call_later(RESUME_FRAME_SECONDS, self.resume, session, Wanted())
             self._waiting[session] = (opening, wanted, timer)
@@ -132,7 +133,7 @@ class Arrivals:
         for room in opening.rooms:
             since, rev = positions.get(room.id), opening.memberships[room.id].rev
             if since is not None and other_life:
-                session.write(protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
+                session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
                 since = room.seq
             if room.id == history_of and since is None:
                 self._spawn(session, self._with_history(session, room, rev), room)
@@ -143,7 +144,7 @@ class Arrivals:
                 self._feed.release(room)
         held = {room.id for room in opening.rooms}
         for room_id in {*positions, *([history_of] if history_of else [])} - held:
-            session.write(protocol.event("room.removed", {"room": room_id}))
+            session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
 
     def leave(self, session: Session) -> None:
         """The session is over: out of all rooms."""
@@ -185,7 +186,7 @@ class Arrivals:
             self._feed.release(room)
         return True
 
-    async def added(self, session: Session, room_id: UUID, view: Any) -> None:
+    async def added(self, session: Session, room_id: UUID, view: Room) -> None:
         """The user is in a room: tell him, and attach from where he joined, unless he has been removed again."""
         if room_id in session.rooms:
             return
@@ -194,7 +195,7 @@ class Arrivals:
             async with self._database.connection() as connection:
                 since = await member_store.select_joined_seq(connection, room_id, session.user_id)
             if since is not None and room_id not in session.rooms:
-                session.write(protocol.event("room.created", view))
+                session.write(protocol.frame(events.RoomCreated(view)))
                 await self._chase(session, room, since, -1)
         finally:
             self._feed.release(room)
@@ -205,26 +206,21 @@ class Arrivals:
         if room is not None and room_id in session.rooms:
             self._hub.detach(session, room)
             self._feed.close_if_unused(room)
-        session.write(protocol.event("room.removed", {"room": room_id}))
+        session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
-    def _ready(self, session: Session, opening: Opening) -> dict[str, Any]:
-        return {
-            "connection_id": session.connection_id,
-            "user": opening.user,
-            "epoch": self.epoch,
-            "rooms": [
-                {
-                    "id": room.id,
-                    "last_seq": room.seq,
-                    "rev": room.rev,
-                    "read_seq": opening.memberships[room.id].read_seq,
-                }
+    def _ready(self, session: Session, opening: Opening) -> events.Ready:
+        return events.Ready(
+            connection_id=session.connection_id,
+            user=opening.user,
+            epoch=self.epoch,
+            rooms=[
+                events.Position(room.id, room.seq, room.rev, opening.memberships[room.id].read_seq)
                 for room in opening.rooms
             ],
-            "heartbeat_s": self._heartbeat_seconds,
-        }
+            heartbeat_s=self._heartbeat_seconds,
+        )
 
     def is_arriving(self, session: Session, room_id: UUID) -> bool:
         """Whether the session is on its way into the room, or will be once it has told where to go on."""
@@ -248,7 +244,7 @@ class Arrivals:
             await arriving
         except Exception:
             logger.exception("a session could not be brought into a room")
-            session.close(1011, "internal error")
+            session.close(CloseCode.INTERNAL, "internal error")
 
     async def _with_history(self, session: Session, room: LiveRoom, rev: int) -> None:
         position = room.seq
@@ -272,7 +268,7 @@ class Arrivals:
             if since > room.seq:
                 await self._feed.repairs.catch_up(room)
                 if since > room.seq:  # a position from another life of this room
-                    session.write(protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
+                    session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
                     since = room.seq
             if since == room.seq and room.rev <= rev:
                 self._hub.attach(session, room)
@@ -287,7 +283,7 @@ class Arrivals:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if session.user_id not in members:
-                session.write(protocol.event("room.removed", {"room": room.id}))
+                session.write(protocol.frame(events.RoomRemoved(events.InRoom(room.id))))
                 return
             fresh: Sequence[Any] = [row for row in rows if row.seq <= room.seq]
             messages = [live_message_of_row(row) for row in fresh]

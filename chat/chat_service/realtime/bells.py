@@ -8,14 +8,13 @@ and has delivered it already.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from contracts import keys
 
-from . import protocol
+from . import events, protocol
 from .broker import Broker, BrokerAway
 from .feed import Feed
 from .hub import Hub
@@ -116,9 +115,9 @@ class Bells:
         if room_id in self._hub.rooms:
             self.on_renamed(room_id)
 
-    def to_room(self, room_id: UUID, data: tuple[str, dict[str, Any]], *, without: UUID | None = None) -> None:
+    def to_room(self, room_id: UUID, event: events.Event, *, without: UUID | None = None) -> None:
         """Hand an event to everybody in a room, on all pods, except one user."""
-        body = protocol.event_json(*data)
+        body = protocol.encode_json(event)
         room = self._hub.rooms.get(room_id)
         if room is not None:
             self._hub.frame(room, text_frame(body), without=without)
@@ -128,11 +127,11 @@ class Bells:
 
     def read(self, room_id: UUID, user_id: UUID, seq: int) -> None:
         """Tell a room how far somebody has read it: the others, and his own devices."""
-        self.to_room(room_id, ("chat.read", {"room": room_id, "user": user_id, "seq": seq}))
+        self.to_room(room_id, events.ChatRead(events.Receipt(room_id, user_id, seq)))
 
     def delivered(self, room_id: UUID, user_id: UUID, seq: int) -> None:
         """Tell a room how far its messages have arrived at somebody."""
-        self.to_room(room_id, ("chat.delivered", {"room": room_id, "user": user_id, "seq": seq}))
+        self.to_room(room_id, events.ChatDelivered(events.Receipt(room_id, user_id, seq)))
 
     def changed(self, room_id: UUID, seq: int, rev: int) -> None:
         """A room has changed otherwise than by a message: all pods look at it again."""

@@ -16,9 +16,10 @@ from chassis.times import rfc3339
 
 from .. import policy
 from ..store import rooms as room_store
-from . import protocol
+from . import events, protocol
 from .arrivals import Arrivals, Wanted
 from .bells import Bells
+from .codes import ErrorCode
 from .hub import Hub
 from .keeper import Keeper
 from .ledger import UNAVAILABLE, Entry, Ledger, Outcome
@@ -30,11 +31,11 @@ MAX_WAITING_COMMANDS = 50  # of one session, that wait for Postgres or auth
 MAX_WAITING_SENDS = 200  # of one session, to rooms it does not hear
 
 DETAILS = {
-    "not_a_member": "you are not in this room",
-    "too_long": f"a message has at most {policy.MAX_CONTENT_CHARACTERS} characters",
-    "client_id_reused": "this client_id was used for another message",
-    "unavailable": "the message could not be stored now; send it again with the same client_id",
-    "bad_frame": "the message could not be stored",
+    ErrorCode.NOT_A_MEMBER: "you are not in this room",
+    ErrorCode.TOO_LONG: f"a message has at most {policy.MAX_CONTENT_CHARACTERS} characters",
+    ErrorCode.CLIENT_ID_REUSED: "this client_id was used for another message",
+    ErrorCode.UNAVAILABLE: "the message could not be stored now; send it again with the same client_id",
+    ErrorCode.BAD_FRAME: "the message could not be stored",
 }
 RETRY_AFTER_SECONDS = 1.0
 
@@ -97,7 +98,7 @@ class Commands:
         if client_id is not None and not policy.is_client_id(client_id):
             session.bad_frame(f"client_id has 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters", None)
         elif mistake == "too_long":
-            session.write(protocol.error("too_long", DETAILS["too_long"], client_id=client_id))
+            session.write(protocol.error(ErrorCode.TOO_LONG, DETAILS[ErrorCode.TOO_LONG], client_id=client_id))
         elif mistake is not None:
             session.bad_frame("content is empty" if mistake == "empty" else "U+0000 is not allowed", client_id)
         else:
@@ -128,9 +129,9 @@ class Commands:
             )
             self._hub.tell(session, ack)
         else:
-            retry_after = RETRY_AFTER_SECONDS if outcome.code == "unavailable" else None
-            detail = DETAILS.get(outcome.code, outcome.code)
-            session.write(protocol.error(outcome.code, detail, client_id=client_id, retry_after=retry_after))
+            code = ErrorCode(outcome.code)
+            retry_after = RETRY_AFTER_SECONDS if code is ErrorCode.UNAVAILABLE else None
+            session.write(protocol.error(code, DETAILS[code], client_id=client_id, retry_after=retry_after))
 
     def _send_from_outside(self, session: Session, data: protocol.SendData) -> None:
         """Send after asking Postgres; one after the other, and what comes meanwhile behind it: the order is kept."""
@@ -152,7 +153,7 @@ class Commands:
                 while waiting and waiting[0].room == room_id:
                     data = waiting.popleft()
                     if row is None:
-                        session.write(protocol.error("not_a_member", DETAILS["not_a_member"], client_id=data.client_id))
+                        self._not_a_member(session, data.client_id)
                     else:
                         self._submit(session, data)
         except Exception as error:
@@ -171,8 +172,10 @@ class Commands:
             self._not_a_member(session)
             return
         session.good_frame()
-        kind = "friend.typing.start" if isinstance(command, protocol.TypingStart) else "friend.typing.stop"
-        self._bells.to_room(room_id, (kind, {"room": room_id, "user": session.user_id}), without=session.user_id)
+        typing = events.Typing(room_id, session.user_id)
+        started = isinstance(command, protocol.TypingStart)
+        event = events.FriendTypingStart(typing) if started else events.FriendTypingStop(typing)
+        self._bells.to_room(room_id, event, without=session.user_id)
 
     async def _read(self, session: Session, data: protocol.ReadData) -> None:
         async with self._database.connection() as connection:
@@ -213,21 +216,22 @@ class Commands:
         try:
             claims = await self._guard(data.token)
         except Problem as problem:
-            code = "unavailable" if problem.status == 503 else "token_invalid"
+            code = ErrorCode.UNAVAILABLE if problem.status == 503 else ErrorCode.TOKEN_INVALID
             session.write(protocol.error(code, problem.detail))
             return
         if claims.user_id != session.user_id:
-            session.write(protocol.error("token_invalid", "this token is somebody else's"))
+            session.write(protocol.error(ErrorCode.TOKEN_INVALID, "this token is somebody else's"))
             return
         session.good_frame()
         session.session_id = claims.session_id
         session.expires_at = max(session.expires_at, claims.expires_at)
         self._keeper.watch_expiry(session)
-        expires_at = rfc3339(datetime.fromtimestamp(session.expires_at, UTC))
-        session.write(protocol.event("auth.refreshed", {"expires_at": expires_at}))
+        expires_at = rfc3339(datetime.fromtimestamp(session.expires_at, UTC)) or ""
+        session.write(protocol.frame(events.AuthRefreshed(events.Refreshed(expires_at))))
 
-    def _not_a_member(self, session: Session) -> None:
-        session.write(protocol.error("not_a_member", DETAILS["not_a_member"]))
+    def _not_a_member(self, session: Session, client_id: str | None = None) -> None:
+        code = ErrorCode.NOT_A_MEMBER
+        session.write(protocol.error(code, DETAILS[code], client_id=client_id))
 
     def _wait(self, session: Session, work: Coroutine[Any, Any, None], client_id: str | None = None) -> None:
         """Do what has to wait in a task of the session; what cannot be done now is answered, and the socket stays."""
@@ -248,8 +252,10 @@ class Commands:
 
 
 def _too_much(client_id: str | None) -> bytes:
-    return protocol.error("rate_limited", "too much at once", client_id=client_id, retry_after=RETRY_AFTER_SECONDS)
+    return protocol.error(
+        ErrorCode.RATE_LIMITED, "too much at once", client_id=client_id, retry_after=RETRY_AFTER_SECONDS
+    )
 
 
 def _unavailable(client_id: str | None) -> bytes:
-    return protocol.error("unavailable", "try again", client_id=client_id, retry_after=RETRY_AFTER_SECONDS)
+    return protocol.error(ErrorCode.UNAVAILABLE, "try again", client_id=client_id, retry_after=RETRY_AFTER_SECONDS)

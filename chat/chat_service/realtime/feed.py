@@ -17,7 +17,7 @@ from chassis.postgres import Postgres
 from contracts import keys
 
 from ..store import rooms as room_store
-from . import protocol
+from . import events, protocol
 from .broker import Broker, BrokerAway
 from .frames import live_message
 from .hub import Hub, LiveRoom
@@ -230,7 +230,7 @@ class Feed:
             for room in part:
                 room.seq, room.rev = found.get(room.id, (0, 0))
                 room.held = None
-                self._hub.frame(room, protocol.event("room.reset", {"room": room.id, "last_seq": room.seq}))
+                self._hub.frame(room, protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
 
     def _abandon(self, room: LiveRoom) -> None:
         opening, room.opening = room.opening, None

@@ -1,8 +1,5 @@
 """From rows and outcomes to the frames of messages: one shape, whichever way a message came."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from chassis.times import rfc3339
 
 from ..model import MessageRow, user_of
@@ -27,8 +24,3 @@ def live_message_of_row(row: MessageRow) -> LiveMessage:
     body = message_body(*ids, row.seq, row.rev, author, row.content, created_at)
     given = given_client_id(row)
     return LiveMessage(row.seq, 0, row.sender.id, b"" if given is None else encode_json(given), body)
-
-
-def history(room: Any, messages: Sequence[Any], has_more: bool) -> dict[str, Any]:
-    """The data of a `chat.history` frame; messages ascend."""
-    return {"room": room, "messages": messages, "has_more": has_more}

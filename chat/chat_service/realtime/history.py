@@ -4,7 +4,7 @@ from chassis.postgres import Postgres
 
 from ..store import messages as message_store
 from ..views import Online, view_messages
-from . import protocol
+from . import events, protocol
 from .hub import LiveRoom
 from .session import Session
 
@@ -25,7 +25,7 @@ class History:
             views = await view_messages(connection, self._presence, session.user_id, room.id, rows)
         views.reverse()
         has_more = bool(views) and views[0].seq > 1
-        session.write(protocol.event("chat.history", {"room": room.id, "messages": views, "has_more": has_more}))
+        session.write(protocol.frame(events.ChatHistory(events.History(room.id, views, has_more))))
 
     async def write_since(self, session: Session, room: LiveRoom, since: int) -> None:
         """Everything after `since` in `chat.history` frames, oldest first; `has_more` says that another one follows."""
@@ -37,7 +37,7 @@ class History:
                 views = await view_messages(connection, self._presence, session.user_id, room.id, rows)
             since = views[-1].seq if views else end
             more = since < end
-            session.write(protocol.event("chat.history", {"room": room.id, "messages": views, "has_more": more}))
+            session.write(protocol.frame(events.ChatHistory(events.History(room.id, views, more))))
             if not more:
                 return
             await session.drained()

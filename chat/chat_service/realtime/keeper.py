@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterable
 from uuid import UUID
 
-from . import protocol
-from .session import GOING_AWAY, TOKEN_OVER, Session
+from . import events, protocol
+from .codes import CloseCode
+from .session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Keeper:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)
         for session in self.sessions():
-            session.close(GOING_AWAY, "going away")
+            session.close(CloseCode.GOING_AWAY, "going away")
 
     def add(self, session: Session) -> None:
         """Keep a session until it closes."""
@@ -75,7 +76,7 @@ class Keeper:
         """A login has been ended: its sockets close now."""
         for session in self.sessions():
             if session.session_id == session_id:
-                session.close(TOKEN_OVER, "the session has been ended")
+                session.close(CloseCode.TOKEN_OVER, "the session has been ended")
 
     async def _tick(self) -> None:
         while True:
@@ -101,7 +102,7 @@ class Keeper:
         for second in [second for second in self._expiring if second <= now]:
             for session in self._expiring.pop(second):
                 if session.expires_at <= now:
-                    session.close(TOKEN_OVER, "the access token has expired")
+                    session.close(CloseCode.TOKEN_OVER, "the access token has expired")
 
     async def drain(self, budget_seconds: float) -> None:
         """Move everybody away within the budget, in jittered batches; new sockets are refused from now on."""
@@ -117,7 +118,8 @@ class Keeper:
         pause = budget_seconds * 0.8 / batches
         for start in range(0, len(waiting), size):
             for session in waiting[start : start + size]:
-                session.write(protocol.event("session.draining", {"reconnect_after_ms": random.randint(0, 2000)}))  # noqa: S311
-                session.close(GOING_AWAY, "this server is going away")
+                draining = events.Draining(reconnect_after_ms=random.randint(0, 2000))  # noqa: S311
+                session.write(protocol.frame(events.SessionDraining(draining)))
+                session.close(CloseCode.GOING_AWAY, "this server is going away")
             if start + size < len(waiting):
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  jitter, not a secret

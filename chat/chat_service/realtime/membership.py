@@ -17,7 +17,7 @@ from chassis.problems import NotFound
 
 from ..rooms import Rooms
 from ..store import members as store
-from . import protocol
+from . import events, protocol
 from .arrivals import Arrivals
 from .bells import MembershipBell
 from .hub import Hub
@@ -104,7 +104,7 @@ class MembershipChanges:
         for session in tuple(room.sessions):
             view = views.get(session.user_id)
             if view is not None:
-                session.write(protocol.event("room.updated", view))
+                session.write(protocol.frame(events.RoomUpdated(view)))
 
     async def _sweep(self) -> None:
         while True:

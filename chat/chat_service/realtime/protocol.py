@@ -8,11 +8,10 @@ from uuid import UUID
 
 import msgspec
 
-from ..model import MessageRow, User
+from ..model import MessageRow, Seq, User
+from .codes import ErrorCode
+from .events import Error, Event, Failure, Pong
 from .wire import text_frame
-
-MAX_SEQ = 2**53  # what a JavaScript client can count to
-Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 # --- client → server -------------------------------------------------------------------------------------------------
 
@@ -159,27 +158,19 @@ def _client_id_in(payload: bytes) -> str | None:
 # --- server → client -------------------------------------------------------------------------------------------------
 
 encode_json = msgspec.json.Encoder().encode
-PONG = text_frame(b'{"type":"pong","data":{}}')
 
 
-def event_json(kind: str, data: Any) -> bytes:
-    """The text of a frame."""
-    return b'{"type":"' + kind.encode() + b'","data":' + encode_json(data) + b"}"
+def frame(event: Event) -> bytes:
+    """An event, ready for the socket."""
+    return text_frame(encode_json(event))
 
 
-def event(kind: str, data: Any) -> bytes:
-    """One frame, ready for the socket."""
-    return text_frame(event_json(kind, data))
+PONG = frame(Pong())
 
 
-def error(code: str, detail: str, *, client_id: str | None = None, retry_after: float | None = None) -> bytes:
+def error(code: ErrorCode, detail: str, *, client_id: str | None = None, retry_after: float | None = None) -> bytes:
     """An `error` frame; the socket stays open."""
-    data: dict[str, Any] = {"code": code, "detail": detail}
-    if client_id is not None:
-        data["client_id"] = client_id
-    if retry_after is not None:
-        data["retry_after"] = retry_after
-    return event("error", data)
+    return frame(Error(Failure(code, detail, client_id, retry_after)))
 
 
 def ack(client_id: str | None, message_id: bytes, room: bytes, seq: int, created_at: str, duplicate: bool) -> bytes:

@@ -12,7 +12,7 @@ from chassis.postgres import Postgres
 
 from ..store import members as member_store
 from ..store import messages as message_store
-from . import protocol
+from . import events, protocol
 from .frames import live_message_of_row
 from .hub import Hub, LiveRoom
 
@@ -110,7 +110,7 @@ class Repairs:
             for session in tuple(room.sessions):
                 if session.user_id in gone:
                     self._hub.detach(session, room)
-                    session.write(protocol.event("room.removed", {"room": room.id}))
+                    session.write(protocol.frame(events.RoomRemoved(events.InRoom(room.id))))
             self._close_if_unused(room)
 
     async def catch_up(self, room: LiveRoom) -> None:

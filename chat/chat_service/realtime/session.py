@@ -16,11 +16,11 @@ from prometheus_client import Counter
 from chassis.tokens import Claims
 
 from . import protocol, wire
+from .codes import CloseCode, ErrorCode
 
 closes = Counter("parley_chat_closes_total", "Sockets closed by this pod", ["code"])
 bad_frames = Counter("parley_chat_bad_frames_total", "Frames that were no command")
 
-GOING_AWAY, TRY_LATER, BAD_FRAMES, TOKEN_OVER, TOO_SLOW, FLOODING = 1012, 1013, 4400, 4401, 4408, 4429
 MAX_PENDING_BYTES = 1024 * 1024  # what a slow reader may leave unread before he is sent away
 DRAINED_BYTES = 64 * 1024  # below this a page of history is written
 MAX_BAD_FRAMES = 20  # in a row
@@ -183,9 +183,9 @@ class Session(asyncio.Protocol):
         """Answer a frame that makes no sense; after many in a row, close."""
         bad_frames.inc()
         self._bad += 1
-        self.write(protocol.error("bad_frame", detail, client_id=client_id))
+        self.write(protocol.error(ErrorCode.BAD_FRAME, detail, client_id=client_id))
         if self._bad >= MAX_BAD_FRAMES:
-            self.close(BAD_FRAMES, "too many bad frames")
+            self.close(CloseCode.BAD_FRAMES, "too many bad frames")
 
     def good_frame(self) -> None:
         """A frame made sense: the count of bad ones starts anew."""
@@ -209,10 +209,12 @@ class Session(asyncio.Protocol):
     def _refuse(self, wait: float, client_id: str | None) -> None:
         self._refused += 1
         if self._refused > MAX_REFUSED_FRAMES:
-            self.close(FLOODING, "flooding")
+            self.close(CloseCode.FLOODING, "flooding")
             return
         self.write(
-            protocol.error("rate_limited", "slow down", client_id=client_id, retry_after=max(1.0, round(wait, 3)))
+            protocol.error(
+                ErrorCode.RATE_LIMITED, "slow down", client_id=client_id, retry_after=max(1.0, round(wait, 3))
+            )
         )
 
     # --- out ----------------------------------------------------------------------------------------------------------
@@ -222,8 +224,8 @@ class Session(asyncio.Protocol):
         if transport is None:
             return
         if transport.get_write_buffer_size() + len(data) > MAX_PENDING_BYTES:
-            closes.labels(TOO_SLOW).inc()
-            transport.write(wire.close_frame(TOO_SLOW, "too slow"))
+            closes.labels(CloseCode.TOO_SLOW).inc()
+            transport.write(wire.close_frame(CloseCode.TOO_SLOW, "too slow"))
             self._leave()
             _later(GOODBYE_SECONDS, transport.abort)
         else:

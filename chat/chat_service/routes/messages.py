@@ -11,12 +11,10 @@ from chassis.http import bearer, claims, gives, reads, reply, takes
 from chassis.problems import Invalid
 
 from ..messages import MessagePage, Messages, check_content
-from ..model import Message, PersonRow
+from ..model import Message, PersonRow, Seq
 from ..people import People
 from ..rooms import Rooms
 from .paging import DEFAULT_PAGE_SIZE, PageNumber, PageSize, envelope, numbered
-
-Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class MessagesQuery(msgspec.Struct):

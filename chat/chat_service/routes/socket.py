@@ -18,13 +18,13 @@ from chassis.server import handover_of
 from chassis.tokens import Claims, bearer_token
 from contracts import keys
 
-from ..model import user_of
+from ..model import MAX_SEQ, user_of
 from ..people import People
 from ..realtime.admission import Admission
 from ..realtime.arrivals import Arrivals, Wanted
 from ..realtime.fallback import QuartTransport, serve
 from ..realtime.keeper import Keeper
-from ..realtime.protocol import MAX_SEQ, encode_user
+from ..realtime.protocol import encode_user
 from ..realtime.session import Handler, Session
 
 SUBPROTOCOL = "bearer"

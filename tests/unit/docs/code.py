@@ -151,8 +151,6 @@ def metrics(package: str) -> list[Metric]:
 
 # --- codes and frames ------------------------------------------------------------------------------------------------
 
-_EVENT = re.compile(r"(?:session|chat|room|friend|auth)(?:\.[a-z]+)+")
-
 
 def problem_codes() -> set[str]:
     """Every `code` that a problem can have: those of the statuses, and those that are given with `code=`."""
@@ -183,44 +181,9 @@ def commands() -> set[str]:
 
 def events() -> set[str]:
     """The types of frames that the server sends."""
-    found = {"pong", "error"}
-    only_from_clients = {"chat.received", "room.join", "session.resume", "auth.refresh"}
-    for module in modules("chat_service.realtime"):
-        for node in ast.walk(ast.parse(source(module))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _EVENT.fullmatch(node.value):
-                found.add(node.value)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, bytes):
-                found |= {name.decode() for name in re.findall(rb'"type":"([a-z.]+)"', node.value)}
-    return found - only_from_clients
+    from chat_service.realtime import events
 
-
-def error_frames() -> set[str]:
-    """The codes of `error` frames."""
-    from chat_service.realtime import commands as carried_out
-
-    found = set(carried_out.DETAILS)
-    for module in modules("chat_service.realtime"):
-        for call in _calls_in(module):
-            if isinstance(call.func, ast.Attribute) and call.func.attr == "error" and call.args:
-                first = call.args[0]
-                if isinstance(first, ast.Constant) and re.fullmatch("[a-z_]+", str(first.value)):
-                    found.add(str(first.value))
-    return found | {"token_invalid"}
-
-
-def close_codes() -> set[int]:
-    """The codes with which sockets are closed."""
-    from chat_service.realtime import session, wire
-
-    ours = {session.GOING_AWAY, session.BAD_FRAMES, session.TOKEN_OVER, session.TOO_SLOW, session.FLOODING}
-    literal = {
-        int(first.value)
-        for module in modules("chat_service.realtime")
-        for call in _calls_in(module)
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "close" and call.args
-        if isinstance(first := call.args[0], ast.Constant) and isinstance(first.value, int)
-    }
-    return ours | literal | {wire.PROTOCOL_ERROR, wire.BAD_PAYLOAD, wire.TOO_BIG}
+    return {str(event.__struct_config__.tag) for event in get_args(events.Event)}
 
 
 def everything() -> str:
