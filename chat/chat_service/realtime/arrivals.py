@@ -40,12 +40,18 @@ RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; t
 
 
 class Opening(msgspec.Struct):
-    """What was found out before the socket was accepted; the rooms are held until `begin` or `abandon`."""
+    """What was found out before the socket was accepted; the rooms are held until `begin` or `abandon`.
+
+    Arguments:
+        told: the `last_seq` of each room in `session.ready`, where a client without a position of its own goes on; kept
+            while its `session.resume` is waited for.
+    """
 
     user: User
     rooms: list[LiveRoom]
     memberships: dict[UUID, Membership]
     rooms_rev: int
+    told: dict[UUID, int] = {}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -112,6 +118,7 @@ class Arrivals:
         self._hub.rooms_revs.setdefault(session.user_id, opening.rooms_rev)
         session.write(protocol.frame(events.SessionReady(self._ready(session, opening))))
         if wanted.by_frame:
+            opening.told = {room.id: room.seq for room in opening.rooms}
             timer = asyncio.get_running_loop().call_later(RESUME_FRAME_SECONDS, self.resume, session, Wanted())
             self._waiting[session] = (opening, wanted, timer)
         else:
@@ -137,8 +144,11 @@ class Arrivals:
                 since = room.seq
             if room.id == history_of and since is None:
                 self._spawn(session, self._with_history(session, room, rev), room)
-            elif (since is not None and since != room.seq) or room.rev > rev:
-                self._spawn(session, self._chase(session, room, room.seq if since is None else since, rev), room)
+                continue
+            if since is None:
+                since = opening.told.get(room.id, room.seq)
+            if since != room.seq or room.rev > rev:
+                self._spawn(session, self._chase(session, room, since, rev), room)
             else:
                 self._hub.attach(session, room)
                 self._feed.release(room)

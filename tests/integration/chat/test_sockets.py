@@ -297,6 +297,21 @@ async def test_positions_may_come_in_the_first_frame(pods: tuple[Pod, Pod], peop
         assert (await a.next("error"))["code"] == "bad_frame"
 
 
+async def test_a_room_without_a_position_goes_on_from_what_the_first_frame_said(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].direct(alice, bob)
+    async with pods[0].connect(alice) as a, pods[1].connect(bob, "&resume=frame") as b:
+        assert b.ready["rooms"][0]["last_seq"] == 0
+        await a.say(room, "between the first frame and the answer to it")
+        assert await b.quiet() == []
+        await b.send("session.resume", rooms={})
+        assert (await b.next("chat.message"))["seq"] == 1
+        await a.say(room, "live")
+        assert (await b.next("chat.message"))["seq"] == 2
+
+
 async def test_positions_of_another_epoch_are_reset(pods: tuple[Pod, Pod], people: People) -> None:
     alice, bob = people(2)
     room = await pods[0].direct(alice, bob)
