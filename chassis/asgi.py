@@ -1,4 +1,8 @@
-"""The outermost layer of every process: request ids, security headers, metrics, one log line, no leaked exception."""
+"""The outermost layer of every process: request ids, security headers, metrics, one log line, no leaked exception.
+
+While the process drains, each answer closes its connection: who keeps connections open to it goes elsewhere before it
+ends, instead of sending a request into a connection that is being closed.
+"""
 
 import asyncio
 import logging
@@ -55,7 +59,7 @@ class Edge:
             return
         identifier = sane_request_id(scope) or uuid7().hex
         request_id.set(identifier)
-        exchange = Exchange(scope, send, identifier)
+        exchange = Exchange(scope, send, identifier, self._lifecycle)
         scope[ROUTE] = UNMATCHED
         metrics.http_in_flight.inc()
         try:
@@ -81,12 +85,13 @@ class Edge:
 class Exchange:
     """One request and its answer: decorates the answer's head, remembers its status, writes the log line."""
 
-    __slots__ = ("_identifier", "_scope", "_send", "_started", "status")
+    __slots__ = ("_identifier", "_lifecycle", "_scope", "_send", "_started", "status")
 
-    def __init__(self, scope: Scope, send: Send, identifier: str) -> None:
+    def __init__(self, scope: Scope, send: Send, identifier: str, lifecycle: Lifecycle) -> None:
         self._scope = scope
         self._send = send
         self._identifier = identifier.encode()
+        self._lifecycle = lifecycle
         self._started = time.perf_counter()
         self.status = 0
 
@@ -96,6 +101,8 @@ class Exchange:
         if kind in ("http.response.start", "websocket.http.response.start"):
             self.status = message["status"]
             message["headers"] = decorate(message.get("headers", ()), self._identifier)
+            if self._lifecycle.phase is Phase.DRAINING and self._scope.get("http_version", "").startswith("1"):
+                message["headers"].append((b"connection", b"close"))
         elif kind == "websocket.close" and self.status == 0:  # the server would answer a 403 that has another id
             await send_problem(self._scope, self.send, Problem(403), self._identifier.decode())
             return

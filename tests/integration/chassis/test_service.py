@@ -168,6 +168,22 @@ async def test_while_it_drains_it_is_not_ready_and_still_answers(start: Start) -
     service.process.send_signal(signal.SIGTERM)
 
 
+async def test_while_it_drains_every_answer_closes_its_connection(start: Start) -> None:
+    service = await start(BEHAVE="drain slowly", DRAIN_SECONDS="30")
+    await service.ready()
+    async with dial(service.port) as kept:
+        kept.send(get("/"))
+        status, headers, _ = await kept.response()
+        assert (status, headers.get("connection")) == (200, None)
+        service.process.send_signal(signal.SIGTERM)
+        await service.said("draining within 30 s")
+        kept.send(get("/"))
+        status, headers, body = await kept.response()
+        assert (status, headers["connection"], body) == (200, "close", b'{"hello":"world"}')
+        assert await kept.rest() == b""
+    service.process.send_signal(signal.SIGTERM)
+
+
 async def test_a_second_signal_hurries(start: Start) -> None:
     service = await start(BEHAVE="drain slowly", DRAIN_SECONDS="30")
     await service.ready()

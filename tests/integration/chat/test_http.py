@@ -9,6 +9,8 @@ import pytest
 from tests.support.auth import FakeAuth, User
 from tests.support.chat import Pod
 
+NOWHERE = "5d0f1d3e-7b7e-4f3c-9d1e-2f6a1c0b9a87"  # an id of nothing; names of tests have it, so it stays the same
+
 People = Callable[[int], list[User]]
 
 
@@ -145,7 +147,7 @@ async def test_a_room_is_not_there_for_a_stranger(pod: Pod, people: People) -> N
     [
         ("POST", "/api/chat/rooms/", {"type": "direct"}, 422, "user"),
         ("POST", "/api/chat/rooms/", {"type": "direct", "user": "no.such.user"}, 404, None),
-        ("POST", "/api/chat/rooms/", {"type": "direct", "user": str(uuid4())}, 404, None),
+        ("POST", "/api/chat/rooms/", {"type": "direct", "user": NOWHERE}, 404, None),
         ("POST", "/api/chat/rooms/", {"type": "direct", "user": "ALICE"}, 422, "user"),
         ("POST", "/api/chat/rooms/", {"type": "club", "user": "x"}, 422, "type"),
         ("POST", "/api/chat/rooms/", {"type": "group"}, 422, "name"),
@@ -159,19 +161,19 @@ async def test_a_room_is_not_there_for_a_stranger(pod: Pod, people: People) -> N
         ("POST", "/api/chat/messages/", {"message": " \n", "receiver": "x"}, 422, "message"),
         ("POST", "/api/chat/messages/", {"message": "x" * 4001, "receiver": "x"}, 422, "message"),
         ("POST", "/api/chat/messages/", {"message": "x", "room": "y"}, 422, "room"),
-        ("POST", "/api/chat/messages/", {"message": "x", "room": str(uuid4())}, 404, None),
-        ("POST", "/api/chat/messages/", {"message": "x", "room": str(uuid4()), "client_id": ""}, 422, "client_id"),
+        ("POST", "/api/chat/messages/", {"message": "x", "room": NOWHERE}, 404, None),
+        ("POST", "/api/chat/messages/", {"message": "x", "room": NOWHERE, "client_id": ""}, 422, "client_id"),
         ("GET", "/api/chat/users/?page=0", None, 422, "page"),
         ("GET", "/api/chat/users/?page=x", None, 422, "page"),
         ("GET", "/api/chat/users/?page=2", None, 404, None),
         ("GET", "/api/chat/users/?page_size=201", None, 422, "page_size"),
         ("GET", "/api/chat/users/?filter=offline", None, 422, "filter"),
         ("GET", "/api/chat/users/not-an-id/", None, 404, None),
-        ("GET", f"/api/chat/{uuid4()}/messages/", None, 404, None),
-        ("GET", f"/api/chat/{uuid4()}/messages/?limit=0", None, 422, "limit"),
-        ("GET", f"/api/chat/{uuid4()}/messages/?after=-1", None, 422, "after"),
-        ("GET", f"/api/chat/{uuid4()}/messages/?after=1&before=2", None, 422, "page"),
-        ("GET", f"/api/chat/{uuid4()}/messages/?before=99999999999999999999", None, 422, "before"),
+        ("GET", f"/api/chat/{NOWHERE}/messages/", None, 404, None),
+        ("GET", f"/api/chat/{NOWHERE}/messages/?limit=0", None, 422, "limit"),
+        ("GET", f"/api/chat/{NOWHERE}/messages/?after=-1", None, 422, "after"),
+        ("GET", f"/api/chat/{NOWHERE}/messages/?after=1&before=2", None, 422, "page"),
+        ("GET", f"/api/chat/{NOWHERE}/messages/?before=99999999999999999999", None, 422, "before"),
         ("GET", "/api/chat/messages/", None, 422, "with"),
         ("GET", "/api/chat/messages/?with=no.such.user", None, 404, None),
         ("GET", "/api/chat/nothing/here/", None, 404, None),
@@ -193,7 +195,7 @@ async def test_bad_input_is_refused_with_its_field(
         assert field in [error["field"] for error in problem["errors"]]
 
 
-@pytest.mark.parametrize("path", ["/api/chat/users/", "/api/chat/messages/?with=x", f"/api/chat/{uuid4()}/messages/"])
+@pytest.mark.parametrize("path", ["/api/chat/users/", "/api/chat/messages/?with=x", f"/api/chat/{NOWHERE}/messages/"])
 async def test_without_a_token_nothing_is_told(pod: Pod, path: str) -> None:
     for headers in (
         {},
