@@ -22,8 +22,8 @@ help: ## List the targets
 run: $(VENV)/.run ## Start the whole platform here, at http://127.0.0.1:8000 (PORT=, DATA_DIR=)
 	@exec $(PY) -m devstack
 
-test: $(VENV)/.test ## Run all tests (ARGS= for pytest)
-	$(PY) -m pytest $(ARGS)
+test: $(VENV)/.test ## Run all tests, beside each other by file (ARGS= for pytest, JOBS=)
+	$(PY) -m pytest -n $(or $(JOBS),auto) --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-fast: $(VENV)/.test ## Run the unit tests
 	$(PY) -m pytest tests/unit $(ARGS)

@@ -94,7 +94,7 @@ async def test_compression_is_never_negotiated(pod: Pod, people: People) -> None
 
 async def test_a_socket_ends_with_its_token(pod: Pod, people: People) -> None:
     [alice] = people(1)
-    alice.token = alice.fresh_token(1)
+    alice.token = alice.fresh_token(2)
     async with pod.connect(alice) as a:
         assert await a.closed() == 4401
 

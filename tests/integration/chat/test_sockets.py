@@ -124,7 +124,7 @@ async def test_sends_that_are_repeated_while_catching_up_keep_their_order_and_ar
 ) -> None:
     alice, bob = people(2)
     room = await pods[0].direct(alice, bob)
-    async with pods[0].connect(alice) as a:
+    async with pods[0].connect(alice, max_queue=None) as a:
         for number in range(500):
             await a.send("chat.message", room=room, content=str(number))
         for _ in range(500):
