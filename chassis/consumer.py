@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from . import metrics, postgres
 from .kafka import (
@@ -29,10 +30,12 @@ from .redis import RedisAway
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
-SESSION_SECONDS = 6.0  # after which a silent member loses its partitions; the least that brokers accept
 ATTEMPTS = 3  # at an event whose handler fails for a reason of its own
 
 consumed = Counter("parley_events_consumed_total", "Events handled", ["topic"])
+waiting = Gauge(
+    "parley_events_waiting", "Events in the partitions of this process that it has not handled yet", ["topic"]
+)
 skipped = Counter("parley_events_skipped_total", "Events passed over, by reason", ["topic", "reason"])
 ages = Histogram(
     "parley_event_age_seconds",
@@ -43,12 +46,24 @@ ages = Histogram(
 EventT = TypeVar("EventT")
 
 
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record that is passed over, and why."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+    reason: Literal["unreadable", "failed"]
+    error: str
+
+
 class Consumer(Generic[EventT]):
     """Handles the events of some topics in order per key, at least once each, as a component.
 
     An offset is committed after its event has been handled. While what the handler needs is away, the same event is
     tried again until it is back. An event that cannot be read, or whose handler fails otherwise ATTEMPTS times, is
-    logged, counted and passed over.
+    logged, counted, given to `dead_letter` and passed over.
 
     Arguments:
         kafka: where; None turns it off.
@@ -56,6 +71,8 @@ class Consumer(Generic[EventT]):
         topics: made if they are missing.
         decode: a record's value as an event; raises ValueError (msgspec's errors are) if it is none.
         handle: must be idempotent by the event's id.
+        handle_all: does the same for many at once, all or nothing; tried first, and what it fails on is handled singly.
+        dead_letter: keeps what is passed over; may be called twice for a record.
     """
 
     def __init__(
@@ -66,12 +83,17 @@ class Consumer(Generic[EventT]):
         topics: Sequence[str],
         decode: Callable[[bytes], EventT],
         handle: Callable[[EventT], Awaitable[None]],
+        handle_all: Callable[[Sequence[EventT]], Awaitable[None]] | None = None,
+        dead_letter: Callable[[DeadLetter], Awaitable[None]] | None = None,
     ) -> None:
         self._kafka = kafka
         self._group = group
-        self._topics = list(topics)
+        self._topics = [topic if kafka is None else kafka.topic(topic) for topic in topics]
         self._decode = decode
         self._handle = handle
+        self._handle_all = handle_all
+        self._dead_letter = dead_letter
+        self._next: dict[TopicPartition, int] = {}  # the offset that follows what was handled
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -94,19 +116,19 @@ class Consumer(Generic[EventT]):
         while not self._stopping.is_set():
             consumer = AIOKafkaConsumer(
                 *self._topics,
-                bootstrap_servers=kafka.servers,
+                **kafka.client,
                 group_id=self._group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
-                request_timeout_ms=milliseconds(1.5 * SESSION_SECONDS),  # joining waits for members that are dead
+                request_timeout_ms=milliseconds(1.5 * kafka.session_seconds),  # joining waits for members that are dead
                 fetch_max_wait_ms=200,
                 metadata_max_age_ms=30_000,
-                session_timeout_ms=milliseconds(SESSION_SECONDS),
-                heartbeat_interval_ms=1_000,
+                session_timeout_ms=milliseconds(kafka.session_seconds),
+                heartbeat_interval_ms=milliseconds(min(1.0, kafka.session_seconds / 4)),
             )
             try:
                 await ensure_topics(kafka, self._topics)
-                async with translated(3 * SESSION_SECONDS):
+                async with translated(3 * kafka.session_seconds):
                     await consumer.start()
                 backoff.reset()
                 logger.info("consuming", extra={"group": self._group, "topics": self._topics})
@@ -121,17 +143,37 @@ class Consumer(Generic[EventT]):
 
     async def _consume(self, consumer: Any) -> None:
         while not self._stopping.is_set():
-            for place, records in (
-                await consumer.getmany(timeout_ms=milliseconds(POLL_SECONDS), max_records=500)
-            ).items():
-                done = None
-                for record in records:
-                    # Whoever has the partition now begins at the last commit.
-                    if place not in consumer.assignment() or not await self._take(record):
-                        break
-                    done = record.offset
+            batches = await consumer.getmany(timeout_ms=milliseconds(POLL_SECONDS), max_records=500)
+            for place, records in batches.items():
+                done = await self._take_all(consumer, place, records)
                 if done is not None:
                     await self._commit(consumer, place, done + 1)
+            self._measure(consumer)
+
+    async def _take_all(self, consumer: Any, place: TopicPartition, records: Sequence[Any]) -> int | None:
+        """Handle the records of a partition, or as many as we may. Returns the offset of the last one handled."""
+        if place in consumer.assignment() and await self._take_together(records):
+            return int(records[-1].offset)
+        done = None
+        for record in records:
+            # Whoever has the partition now begins at the last commit.
+            if place not in consumer.assignment() or not await self._take(record):
+                break
+            done = int(record.offset)
+        return done
+
+    async def _take_together(self, records: Sequence[Any]) -> bool:
+        """Handle records all at once; False when that is not to be, and none of them has been handled."""
+        if self._handle_all is None or len(records) < 2:
+            return False
+        try:
+            await self._handle_all([self._decode(record.value or b"") for record in records])
+        except Exception as error:  # said and counted by whoever handles them singly
+            logger.debug("events are handled singly", extra={"group": self._group, "error": repr(error)})
+            return False
+        for record in records:
+            _count(record)
+        return True
 
     async def _take(self, record: Any) -> bool:
         """Handle or pass over a record. False when the process stops before that is done."""
@@ -139,11 +181,11 @@ class Consumer(Generic[EventT]):
         where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         while True:
             try:
-                await self._handle(self._decode(record.value))
+                await self._handle(self._decode(record.value or b""))
             except ValueError as error:
                 skipped.labels(record.topic, "unreadable").inc()
                 logger.error("an event cannot be read", extra={**where, "error": str(error)})
-                return True
+                return await self._keep(record, "unreadable", error)
             except Exception as error:
                 if is_transient(error):
                     if not attempts:
@@ -153,21 +195,62 @@ class Consumer(Generic[EventT]):
                     if attempts == ATTEMPTS:
                         skipped.labels(record.topic, "failed").inc()
                         logger.exception("an event cannot be handled", extra=where)
-                        return True
+                        return await self._keep(record, "failed", error)
                 if await paused(self._stopping, backoff.following()):
                     return False
             else:
-                consumed.labels(record.topic).inc()
-                ages.labels(record.topic).observe(max(0.0, time.time() - record.timestamp / 1000))
+                _count(record)
+                return True
+
+    async def _keep(self, record: Any, reason: Literal["unreadable", "failed"], error: Exception) -> bool:
+        """Keep a record that is passed over. False when the process stops before that is done."""
+        if self._dead_letter is None:
+            return True
+        letter = DeadLetter(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key or b"",
+            value=record.value or b"",
+            reason=reason,
+            error=f"{type(error).__name__}: {error}",
+        )
+        backoff = Backoff()
+        while True:
+            try:
+                await self._dead_letter(letter)
+            except Exception as failure:
+                if not is_transient(failure):
+                    logger.exception("a dead letter cannot be kept", extra={"topic": letter.topic})
+                    return True
+                if await paused(self._stopping, backoff.following()):
+                    return False
+            else:
                 return True
 
     async def _commit(self, consumer: Any, place: TopicPartition, offset: int) -> None:
         """Commit; if that fails (a rebalance, aiokafka#929; a broker away) the events come again, which is harmless."""
+        self._next[place] = offset
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await consumer.commit({place: offset})
         except (KafkaError, TimeoutError) as error:
             logger.info("could not commit", extra={"group": self._group, "error": repr(error)})
+
+    def _measure(self, consumer: Any) -> None:
+        """Tell how far behind we are, as far as the broker has told us."""
+        mine = consumer.assignment()
+        self._next = {place: offset for place, offset in self._next.items() if place in mine}
+        behind = dict.fromkeys(self._topics, 0)
+        for place, offset in self._next.items():
+            behind[place.topic] += max(0, (consumer.highwater(place) or 0) - offset)
+        for topic, count in behind.items():
+            waiting.labels(topic).set(count)
+
+
+def _count(record: Any) -> None:
+    consumed.labels(record.topic).inc()
+    ages.labels(record.topic).observe(max(0.0, time.time() - record.timestamp / 1000))
 
 
 def is_transient(error: Exception) -> bool:

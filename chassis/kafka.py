@@ -6,16 +6,18 @@ aiokafka's own waits have no bound while a broker is away (aiokafka#1101), so ev
 import asyncio
 import contextlib
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
+from .lifecycle import Fatal
 from .settings import OnOff, Positive, Seconds, ServiceSettings
 
 logger = logging.getLogger(__name__)
@@ -34,8 +36,18 @@ class KafkaSettings(ServiceSettings, frozen=True, kw_only=True):
 
     kafka_url: KafkaUrl | None = None  # kafka://host:port[,host:port]
     kafka_partitions: Positive = 6  # of a topic that has to be made
-    kafka_replication: Positive = 1
+    kafka_replication: Positive = 1  # of a topic that has to be made
+    kafka_retention_seconds: Seconds | None = None  # of a topic that has to be made; the broker's own by default
+    kafka_topic_prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")] = ""  # of the topics' names
+    kafka_session_seconds: Annotated[float, msgspec.Meta(ge=2, le=300)] = 6.0  # a silent consumer loses its partitions
     kafka_idempotence: OnOff = "off"  # needs brokers that know idempotent producers
+    kafka_security: Literal["plaintext", "tls", "sasl_plaintext", "sasl_tls"] = "plaintext"  # how brokers are reached
+    kafka_ca_file: str | None = None  # with TLS: who signed the brokers' certificates; the system's by default
+    kafka_certificate_file: str | None = None  # with TLS: our own certificate, as PEM
+    kafka_key_file: str | None = None  # and its key
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"  # with SASL
+    kafka_sasl_username: str | None = None  # with SASL
+    kafka_sasl_password: str | None = None  # with SASL
     outbox_retention_seconds: Seconds = 600.0  # how long sent events are kept, for brokers that may lose them
 
 
@@ -46,6 +58,22 @@ class Kafka(msgspec.Struct, frozen=True):
     partitions: int = 6
     replication: int = 1
     idempotent: bool = False
+    retention_seconds: float | None = None
+    prefix: str = ""
+    session_seconds: float = 6.0
+    security: dict[str, Any] = {}  # of each client, as aiokafka calls it
+
+    def __repr__(self) -> str:
+        return f"Kafka({self.servers!r})"  # the rest may hold a password
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """What every client of aiokafka is told."""
+        return {"bootstrap_servers": self.servers, **self.security}
+
+    def topic(self, name: str) -> str:
+        """What a topic is called there."""
+        return self.prefix + name
 
 
 class KafkaAway(Exception):
@@ -57,26 +85,66 @@ class KafkaRefuses(Exception):
 
 
 def kafka_of(settings: KafkaSettings) -> Kafka | None:
-    """Where Kafka is, None when there is none."""
+    """Where Kafka is, None when there is none.
+
+    Raises:
+        Fatal: what it needs to be reached safely is missing or cannot be read.
+    """
     if settings.kafka_url is None:
         return None
-    servers = settings.kafka_url.removeprefix("kafka://").rstrip("/")
-    return Kafka(servers, settings.kafka_partitions, settings.kafka_replication, settings.kafka_idempotence == "on")
+    return Kafka(
+        servers=settings.kafka_url.removeprefix("kafka://").rstrip("/"),
+        partitions=settings.kafka_partitions,
+        replication=settings.kafka_replication,
+        idempotent=settings.kafka_idempotence == "on",
+        retention_seconds=settings.kafka_retention_seconds,
+        prefix=settings.kafka_topic_prefix,
+        session_seconds=settings.kafka_session_seconds,
+        security=_security(settings),
+    )
+
+
+def _security(settings: KafkaSettings) -> dict[str, Any]:
+    with_tls, with_sasl = settings.kafka_security.endswith("tls"), settings.kafka_security.startswith("sasl")
+    protocol = ("SASL_" if with_sasl else "") + ("SSL" if with_tls else "PLAINTEXT")
+    found: dict[str, Any] = {} if protocol == "PLAINTEXT" else {"security_protocol": protocol}
+    if with_tls:
+        try:
+            context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+            if settings.kafka_certificate_file is not None:
+                context.load_cert_chain(settings.kafka_certificate_file, settings.kafka_key_file)
+        except (OSError, ssl.SSLError) as error:
+            raise Fatal(f"KAFKA_CA_FILE, KAFKA_CERTIFICATE_FILE or KAFKA_KEY_FILE cannot be used: {error}") from None
+        found["ssl_context"] = context
+    if with_sasl:
+        if settings.kafka_sasl_username is None or settings.kafka_sasl_password is None:
+            raise Fatal("KAFKA_SECURITY asks for KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+        found["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        found["sasl_plain_username"] = settings.kafka_sasl_username
+        found["sasl_plain_password"] = settings.kafka_sasl_password
+    return found
 
 
 async def ensure_topics(kafka: Kafka, topics: Sequence[str]) -> None:
     """Make the topics that are not there; what is there stays as it is.
 
+    Arguments:
+        topics: as they are called there, prefix included.
+
     Raises:
         KafkaAway: it could not be done in time.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.servers, request_timeout_ms=milliseconds(REQUEST_SECONDS))
+    admin = AIOKafkaAdminClient(**kafka.client, request_timeout_ms=milliseconds(REQUEST_SECONDS))
+    configs = {} if kafka.retention_seconds is None else {"retention.ms": str(milliseconds(kafka.retention_seconds))}
     try:
         async with translated():
             await admin.start()
             missing = set(topics) - set(await admin.list_topics())
             if missing:
-                wanted = [NewTopic(topic, kafka.partitions, kafka.replication) for topic in sorted(missing)]
+                wanted = [
+                    NewTopic(topic, kafka.partitions, kafka.replication, topic_configs=configs)
+                    for topic in sorted(missing)
+                ]
                 answer = await admin.create_topics(wanted)
                 for topic, code, *_ in answer.topic_errors:
                     error = kafka_errors.for_code(code)

@@ -43,7 +43,7 @@ class Producer:
 
     def __init__(self, kafka: Kafka, topic: str) -> None:
         self._kafka = kafka
-        self._topic = topic
+        self._topic = kafka.topic(topic)
         self._partitioner = DefaultPartitioner()
         self._partitions: list[int] = []
         self._by_key: dict[bytes, int] = {}  # aiokafka computes murmur2 in Python: 8 µs for a UUID's text
@@ -57,14 +57,14 @@ class Producer:
             await ensure_topics(self._kafka, [self._topic])
             timeout = milliseconds(REQUEST_SECONDS)
             self._producer = AIOKafkaProducer(
-                bootstrap_servers=self._kafka.servers,
+                **self._kafka.client,
                 acks="all",
                 enable_idempotence=self._kafka.idempotent,
                 request_timeout_ms=timeout,
                 max_batch_size=MAX_BATCH_BYTES,
             )
             await self._producer.start()
-            self._watcher = AIOKafkaConsumer(bootstrap_servers=self._kafka.servers, request_timeout_ms=timeout)
+            self._watcher = AIOKafkaConsumer(**self._kafka.client, request_timeout_ms=timeout)
             await self._watcher.start()
             self._partitions = sorted(await self._producer.partitions_for(self._topic))
             self._by_key.clear()

@@ -66,7 +66,7 @@ class Outbox:
 async def own_broker(folder: Path) -> AsyncIterator[tuple[Engines, Kafka]]:
     """A broker that may be killed."""
     async with Engines.start(folder, postgres=False, valkey=False, kafka=True, durable=False) as engines:
-        yield engines, Kafka(engines.kafka_url.removeprefix("kafka://"), partitions=3)
+        yield engines, Kafka(engines.kafka_url.removeprefix("kafka://"), partitions=3, session_seconds=2)
 
 
 @asynccontextmanager

@@ -204,7 +204,7 @@ async def box(postgres_database: Callable[..., str]) -> AsyncIterator[Outbox]:
 @pytest.fixture
 def kafka(kafka_url: str) -> Kafka:
     """The session's broker."""
-    return Kafka(kafka_url.removeprefix("kafka://"), partitions=3)
+    return Kafka(kafka_url.removeprefix("kafka://"), partitions=3, session_seconds=2)
 
 
 @pytest.fixture

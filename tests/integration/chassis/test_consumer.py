@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,17 +11,11 @@ from aiokafka import AIOKafkaProducer
 
 from chassis import consumer as consumer_module
 from chassis import outbox
-from chassis.consumer import Consumer
+from chassis.consumer import Consumer, DeadLetter
 from chassis.ids import uuid7
 from chassis.kafka import Kafka
 from chassis.outbox import OutboxRelay
-from tests.support.outbox import ALICE, Event, Outbox, of, own_broker, running
-
-
-@pytest.fixture(autouse=True)
-def short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Joining a group takes as long as its sessions."""
-    monkeypatch.setattr(consumer_module, "SESSION_SECONDS", 2.0)
+from tests.support.outbox import ALICE, Event, Outbox, arrived, of, own_broker, running
 
 
 class Handler:
@@ -50,8 +45,8 @@ async def put(kafka: Kafka, topic: str, *values: bytes) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=kafka.servers)
     await producer.start()
     try:
-        for value in values:
-            await producer.send_and_wait(topic, value, key=b"one")
+        for sent in [await producer.send(topic, value, key=b"one") for value in values]:
+            await sent
     finally:
         await producer.stop()
 
@@ -70,6 +65,93 @@ async def test_a_consumer_passes_bad_records_over_and_goes_on_where_it_was(kafka
         await second.until(2)
     assert [event.n for event in first.events] == [0, 1]
     assert [event.n for event in second.events] == [2, 3]
+
+
+async def test_what_is_passed_over_is_kept(kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer_module, "ATTEMPTS", 1)
+    letters: list[DeadLetter] = []
+    good, failing = Event(1), Event(2, text="failing")
+    failures = [ConnectionError("the place where letters are kept is away")]
+
+    async def handle(event: Event) -> None:
+        if event == failing:
+            raise RuntimeError("no")
+
+    async def keep(letter: DeadLetter) -> None:
+        if failures:
+            raise failures.pop()
+        letters.append(letter)
+
+    values = [b"no JSON", msgspec.json.encode(failing), msgspec.json.encode(good)]
+    await put(kafka, topic, *values)
+    decode = msgspec.json.Decoder(Event).decode
+    before = consumer_module.consumed.labels(topic)._value.get()
+    async with running(Consumer(kafka, group=topic, topics=[topic], decode=decode, handle=handle, dead_letter=keep)):
+        async with asyncio.timeout(20):
+            while consumer_module.consumed.labels(topic)._value.get() == before:
+                await asyncio.sleep(0.01)
+    assert [(letter.topic, letter.offset, letter.key, letter.value, letter.reason) for letter in letters] == [
+        (topic, 0, b"one", values[0], "unreadable"),
+        (topic, 1, b"one", values[1], "failed"),
+    ]
+    assert letters[1].error == "RuntimeError: no"
+
+
+async def test_many_events_are_handled_at_once_and_singly_where_that_fails(kafka: Kafka, topic: str) -> None:
+    singly, together = Handler(), Handler()
+
+    async def handle_all(events: Sequence[Event]) -> None:
+        if any(event.text for event in events):
+            raise RuntimeError("one of them")
+        together.events += events
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(singly.events) + len(together.events) < count:
+                await asyncio.sleep(0.01)
+
+    await put(kafka, topic, *(msgspec.json.encode(Event(n)) for n in range(20)))
+    decode = msgspec.json.Decoder(Event).decode
+    consumer = Consumer(kafka, group=topic, topics=[topic], decode=decode, handle=singly, handle_all=handle_all)
+    async with running(consumer):
+        await until(20)
+        assert len(together.events) == 20
+        await put(kafka, topic, *(msgspec.json.encode(Event(n, text="bad" if n == 23 else "")) for n in range(20, 30)))
+        await until(30)
+    assert sorted(event.n for event in [*singly.events, *together.events]) == list(range(30))
+    assert 23 in [event.n for event in singly.events]
+
+
+async def test_it_is_seen_how_many_events_wait(kafka: Kafka, topic: str) -> None:
+    gauge = consumer_module.waiting.labels(topic)
+    at_hand, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handle(event: Event) -> None:
+        if event.n == 600:  # the first one of the second batch, so that the first one has been measured
+            at_hand.set()
+            await go_on.wait()
+
+    await put(kafka, topic, *(msgspec.json.encode(Event(n)) for n in range(700)))
+    decode = msgspec.json.Decoder(Event).decode
+    async with running(Consumer(kafka, group=topic, topics=[topic], decode=decode, handle=handle)):
+        async with asyncio.timeout(20):
+            await at_hand.wait()
+            assert gauge._value.get() > 0
+            go_on.set()
+            while gauge._value.get() > 0:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_prefix_keeps_installations_apart(box: Outbox, kafka: Kafka, topic: str) -> None:
+    ours = Handler()
+    prefixed = msgspec.structs.replace(kafka, prefix="ours.")
+    await put(kafka, topic, msgspec.json.encode(Event(0, text="theirs")))
+    async with running(consuming(prefixed, topic, ours), OutboxRelay(prefixed, box.url, topic)):
+        await box.add(Event(1))
+        await ours.until(1)
+    assert of(ALICE, ours.events) == [1]
+    assert of(ALICE, await arrived(kafka, f"ours.{topic}", 1)) == [1]
+    assert of(ALICE, await arrived(kafka, topic, 1)) == [0]
 
 
 async def test_events_survive_a_rebalance_in_order(box: Outbox, kafka: Kafka, topic: str) -> None:

@@ -11,7 +11,6 @@ import httpx
 import msgspec
 import pytest
 
-from chassis import consumer as consumer_module
 from chassis.ids import uuid7
 from chassis.kafka import Kafka
 from chassis.migrations import Migrations
@@ -56,9 +55,7 @@ async def test_a_registered_user_is_found_by_the_beginning_of_his_name_within_a_
     auth: FakeAuth,
     kafka_url: str,
     postgres_database: Callable[..., str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(consumer_module, "SESSION_SECONDS", 2.0)
     url = postgres_database("auth")
     box = await asyncpg.connect(url)
     await box.execute(TABLE)
@@ -78,7 +75,7 @@ async def test_a_registered_user_is_found_by_the_beginning_of_his_name_within_a_
 
     await relay.start()
     try:
-        async with start(kafka_url=kafka_url) as client:
+        async with start(kafka_url=kafka_url, kafka_session_seconds=2.0) as client:
             await tell(registered(uuid7(), "kafka.first"))
             async with asyncio.timeout(30):
                 await found(client, "kafka.fir", 1)  # by now it has joined its group

@@ -11,11 +11,10 @@ import pytest
 from chassis import consumer as consumer_module
 from chassis.consumer import Consumer
 from chassis.ids import uuid7
-from chassis.kafka import Backoff, Kafka, KafkaSettings, Occasional, ended, kafka_of, paused
+from chassis.kafka import Backoff, Kafka, Occasional, ended, paused
 from chassis.outbox import Lanes, OutboxRelay
 from chassis.outbox_rows import Row
 from chassis.redis import RedisAway
-from chassis.settings import SettingsError, load
 
 
 def rows(*ids: int) -> list[Row]:
@@ -69,32 +68,6 @@ async def test_without_kafka_nothing_runs(caplog: pytest.LogCaptureFixture) -> N
     for component in (relay, consumer):
         await component.stop()
     assert [record.message.split(":")[0] for record in caplog.records] == ["no KAFKA_URL"] * 2
-
-
-@pytest.mark.parametrize(
-    ("url", "servers"),
-    [
-        ("kafka://127.0.0.1:9092", "127.0.0.1:9092"),
-        ("kafka://one:9092,two.example.org:9093/", "one:9092,two.example.org:9093"),
-        ("kafka://[::1]:9092", "[::1]:9092"),
-    ],
-)
-def test_a_kafka_url_is_a_list_of_servers(url: str, servers: str) -> None:
-    environment = {"KAFKA_URL": url, "KAFKA_IDEMPOTENCE": "on", "KAFKA_PARTITIONS": "12", "KAFKA_REPLICATION": "3"}
-    assert kafka_of(load(KafkaSettings, environment)) == Kafka(servers, 12, 3, True)
-
-
-def test_no_kafka_url_is_no_kafka() -> None:
-    assert kafka_of(load(KafkaSettings, {})) is None
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["127.0.0.1:9092", "kafka://", "kafka://host", "kafka://a:1,b", "http://a:1", "kafka://u:p@a:1", "kafka://a:1/x"],
-)
-def test_another_url_is_refused_before_anything_starts(url: str) -> None:
-    with pytest.raises(SettingsError, match="KAFKA_URL"):
-        load(KafkaSettings, {"KAFKA_URL": url})
 
 
 def record(value: object) -> Any:
