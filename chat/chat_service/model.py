@@ -39,6 +39,7 @@ class Room(msgspec.Struct, frozen=True):
     unread_count: Seq
     last_seq: Seq
     read_seq: Seq
+    joined_seq: Seq  # the last message when he became a member: live ones begin after it
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=False):
@@ -91,6 +92,7 @@ class RoomRow(msgspec.Struct, frozen=True):
     last_message_at: datetime | None
     last_message: str
     read_seq: int
+    joined_seq: int
     friend: PersonRow | None
 
 
@@ -112,6 +114,7 @@ def room_of(row: RoomRow, *, friend_online: bool) -> Room:
         unread_count=row.last_seq - row.read_seq,
         last_seq=row.last_seq,
         read_seq=row.read_seq,
+        joined_seq=row.joined_seq,
     )
 
 

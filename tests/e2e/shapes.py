@@ -103,6 +103,7 @@ ROOM = {
     "unread_count": number,
     "last_seq": number,
     "read_seq": number,
+    "joined_seq": number,
 }
 MESSAGE = {
     "id": uuid,

@@ -90,7 +90,7 @@ class Close(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field
 
 
 class Presence(msgspec.Struct, frozen=True, gc=False, tag_field="op", tag="presence"):
-    """A client was told that it is in a room (`created`), no longer (`removed`), or elsewhere in it (`reset`)."""
+    """A client was told that it is in a room after `seq` (`created`), no longer (`removed`), or elsewhere (`reset`)."""
 
     t: float
     client: str

@@ -63,6 +63,8 @@ def healing_waits(history: History) -> list[tuple[str, str, float]]:
         elif isinstance(event, Presence) and event.what == "removed":
             have.pop((event.client, event.room), None)
             wanted.pop((event.client, event.room), None)
+        elif isinstance(event, Presence) and event.what == "created":
+            have.setdefault((event.client, event.room), event.seq)
         elif isinstance(event, Receive) and not event.history:
             place = (event.client, event.room)
             have[place] = event.seq

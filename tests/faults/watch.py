@@ -91,7 +91,8 @@ class Watch(Observer):
         elif kind == "error" and data.get("client_id") in self._rooms:
             self._unknown(data["client_id"], data["code"], connection_id)
         elif kind == "room.created":
-            self._presence(connection_id, data["id"], "created")
+            self._presence(connection_id, data["id"], "created", data["joined_seq"])
+            self._world.have.setdefault((self._client, self._room(data["id"])), data["joined_seq"])
         elif kind == "room.removed":
             self._presence(connection_id, data["room"], "removed")
             self._world.have.pop((self._client, self._room(data["room"])), None)

@@ -7,7 +7,7 @@ attached in the same loop turn.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -84,7 +84,7 @@ class Arrivals:
         self._heartbeat_seconds = heartbeat_seconds
         self._history = History(database, presence)
         self._waiting: dict[Session, tuple[Opening, Wanted, asyncio.TimerHandle]] = {}
-        self._arriving: set[tuple[Session, UUID]] = set()
+        self._arriving: dict[tuple[Session, UUID], asyncio.Task[Any] | None] = {}
         self.epoch = ""
 
     async def prepare(self, user: User) -> Opening:
@@ -152,9 +152,9 @@ class Arrivals:
             else:
                 self._hub.attach(session, room)
                 self._feed.release(room)
-        held = {room.id for room in opening.rooms}
-        for room_id in {*positions, *([history_of] if history_of else [])} - held:
-            session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
+        for room_id in {*positions, *([history_of] if history_of else [])} - session.rooms:
+            if not self.is_arriving(session, room_id):
+                session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
 
     def leave(self, session: Session) -> None:
         """The session is over: out of all rooms."""
@@ -190,32 +190,36 @@ class Arrivals:
                 await self._history.write_last(session, room, room.seq + 1)
             else:
                 await self._history.write_since(session, room, since)
-            if room_id not in session.rooms:
-                await self._chase(session, room, room.seq, row.rev)
+            if room_id not in session.rooms and not self.is_arriving(session, room_id):
+                with self._on_the_way(session, room_id):
+                    await self._chase(session, room, room.seq, row.rev)
         finally:
             self._feed.release(room)
         return True
 
     async def added(self, session: Session, room_id: UUID, view: Room) -> None:
-        """The user is in a room: tell him, and attach from where he joined, unless he has been removed again."""
-        if room_id in session.rooms:
+        """The user is in a room: tell him, and attach from where he joined, as `view` says."""
+        if room_id in session.rooms or self.is_arriving(session, room_id):
             return
-        [room] = await self._feed.open_rooms([room_id])
-        try:
-            async with self._database.connection() as connection:
-                since = await member_store.select_joined_seq(connection, room_id, session.user_id)
-            if since is not None and room_id not in session.rooms:
+        with self._on_the_way(session, room_id):
+            [room] = await self._feed.open_rooms([room_id])
+            try:
                 session.write(protocol.frame(events.RoomCreated(view)))
-                await self._chase(session, room, since, -1)
-        finally:
-            self._feed.release(room)
+                await self._chase(session, room, view.joined_seq, -1)
+            finally:
+                self._feed.release(room)
 
     def removed(self, session: Session, room_id: UUID) -> None:
-        """The user is no longer in a room: nothing from now on."""
+        """The user is no longer in a room: nothing from now on. He is told once, whoever found out."""
         room = self._hub.rooms.get(room_id)
-        if room is not None and room_id in session.rooms:
+        arriving = self._arriving.pop((session, room_id), None)
+        if arriving is not None:
+            arriving.cancel()
+        elif room is not None and room_id in session.rooms:
             self._hub.detach(session, room)
             self._feed.close_if_unused(room)
+        elif not self._forget(session, room_id):
+            return
         session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
 
     # --- the parts ----------------------------------------------------------------------------------------------------
@@ -237,15 +241,39 @@ class Arrivals:
         waiting = self._waiting.get(session)
         return (session, room_id) in self._arriving or (waiting is not None and room_id in waiting[0].memberships)
 
+    def _forget(self, session: Session, room_id: UUID) -> bool:
+        """Leave a room out of what a session enters once it has told where to go on; False if it was not in it."""
+        waiting = self._waiting.get(session)
+        if waiting is None or waiting[0].memberships.pop(room_id, None) is None:
+            return False
+        opening = waiting[0]
+        [room] = [room for room in opening.rooms if room.id == room_id]
+        opening.rooms.remove(room)
+        self._feed.release(room)
+        return True
+
+    @contextlib.contextmanager
+    def _on_the_way(self, session: Session, room_id: UUID) -> Iterator[None]:
+        """The current task brings the session into the room; nobody else does so until then, and `removed` ends it."""
+        place, task = (session, room_id), asyncio.current_task()
+        self._arriving[place] = task
+        try:
+            yield
+        finally:
+            if self._arriving.get(place) is task:
+                del self._arriving[place]
+
     def _spawn(self, session: Session, arriving: Any, room: LiveRoom) -> None:
         """Run a coroutine that ends with the room attached; the room's hold is given back, whatever happens."""
 
-        def arrived(_: object) -> None:
-            self._arriving.discard((session, room.id))
+        place = (session, room.id)
+
+        def arrived(task: asyncio.Task[None]) -> None:
+            if self._arriving.get(place) is task:
+                del self._arriving[place]
             self._feed.release(room)
 
-        self._arriving.add((session, room.id))
-        task = asyncio.get_running_loop().create_task(self._arrive(session, arriving))
+        task = self._arriving[place] = asyncio.get_running_loop().create_task(self._arrive(session, arriving))
         task.add_done_callback(arrived)
         session.spawn(task)
 

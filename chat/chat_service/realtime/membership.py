@@ -60,10 +60,8 @@ class MembershipChanges:
     def heard(self, user_id: UUID, change: MembershipBell) -> None:
         """A bell on the user's channel; see Bells."""
         for session in self._sessions(user_id):
-            if change.added:
-                session.spawn(asyncio.get_running_loop().create_task(self._add(session, change.room)))
-            else:
-                self._arrivals.removed(session, change.room)
+            work = self._add(session, change.room) if change.added else self._remove(session, change.room)
+            session.spawn(asyncio.get_running_loop().create_task(work))
 
     def renamed(self, room_id: UUID) -> None:
         """The room looks different: its local members get `room.updated`, each from his side."""
@@ -90,6 +88,17 @@ class MembershipChanges:
                     logger.exception("a session could not be told of its new room")
                     return
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _remove(self, session: Session, room_id: UUID) -> None:
+        try:
+            async with self._database.connection() as connection:
+                joined_seq = await store.select_joined_seq(connection, room_id, session.user_id)
+            if joined_seq is not None:
+                return  # the bell came late: he has been added again
+        except Exception as error:
+            if not postgres.is_away(error):
+                logger.exception("a removal could not be looked up")
+        self._arrivals.removed(session, room_id)
 
     async def _tell(self, room_id: UUID) -> None:
         room = self._hub.rooms.get(room_id)

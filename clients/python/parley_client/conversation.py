@@ -41,6 +41,7 @@ class Conversation:
             "session.draining": self._on_draining,
             "auth.refreshed": lambda data: self._upkeep.answer(accepted=True),
             "room.reset": self._on_reset,
+            "room.created": self._on_created,
             "room.removed": self._on_removed,
             "pong": lambda data: None,
         }
@@ -159,6 +160,10 @@ class Conversation:
     def _on_reset(self, data: Mapping[str, Any]) -> None:
         self._state.positions.reset(data["room"], data["last_seq"])
         self._state.inbox.put(Notice("room.reset", data))
+
+    def _on_created(self, data: Mapping[str, Any]) -> None:
+        self._state.positions.created(data["id"], data["joined_seq"])
+        self._state.inbox.put(Notice("room.created", data))
 
     def _on_removed(self, data: Mapping[str, Any]) -> None:
         self._state.positions.removed(data["room"])

@@ -79,6 +79,7 @@ class Room:
     unread_count: int
     last_seq: int
     read_seq: int
+    joined_seq: int  # the last message when one became a member; what follows comes live
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Room":
@@ -93,6 +94,7 @@ class Room:
             data["unread_count"],
             data["last_seq"],
             data["read_seq"],
+            data["joined_seq"],
         )
 
 

@@ -53,8 +53,8 @@ class Positions:
     def take(self, room: str, seq: int) -> Place:
         """A message has come: what is it? NEXT moves the position; GAP does not, unless it is the same gap again.
 
-        A room without a position is one that we have come into while connected: its first message says where it begins
-        for us. A gap that is still there after a resume will not close by another one: then the rest is taken.
+        A room without a position begins where its first message is. A gap that is still there after a resume will not
+        close by another one: then the rest is taken.
         """
         known = self._known.get(room)
         if known is None:
@@ -67,6 +67,12 @@ class Positions:
             return Place.GAP
         self._known[room] = Position(seq, known.rev)
         return Place.NEXT
+
+    def created(self, room: str, joined_seq: int) -> None:
+        """We have come into a room: what was said after that follows, and what is older we may have had before."""
+        known = self._known.get(room)
+        if known is None or known.seq < joined_seq:
+            self._known[room] = Position(joined_seq)
 
     def moved(self, room: str, rev: int) -> None:
         """Changes of a room up to `rev` have been seen."""

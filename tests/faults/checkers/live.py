@@ -50,6 +50,8 @@ def _move(event: Presence, positions: dict[tuple[str, str], int], verdict: Verdi
         positions[place] = event.seq
     elif event.what == "removed":
         positions.pop(place, None)
+    else:
+        positions[place] = max(event.seq, positions.get(place, event.seq))
 
 
 def _finish(

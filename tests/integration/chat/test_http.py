@@ -51,6 +51,7 @@ async def test_the_direct_room_of_a_pair_is_one_whoever_asks(pod: Pod, people: P
         "unread_count": 0,
         "last_seq": 0,
         "read_seq": 0,
+        "joined_seq": 0,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chat_service.realtime.bells import MembershipBell
 from tests.support.auth import User
 from tests.support.chat import Client, Pod, component, until
 from tests.support.links import link_to
@@ -30,7 +31,12 @@ async def test_who_is_added_hears_from_then_on_and_has_nothing_unread(pods: tupl
         await a.say(room, "before")
         assert (await invite(pods[0], bob, room, carol)).status_code == 201
         created = await c.next("room.created")
-        assert (created["id"], created["unread_count"], created["last_seq"]) == (str(room), 0, 1)
+        assert (created["id"], created["unread_count"], created["last_seq"], created["joined_seq"]) == (
+            str(room),
+            0,
+            1,
+            1,
+        )
         await a.say(room, "after")
         assert (await c.next("chat.message"))["seq"] == 2
         await c.send("room.join", room=room)
@@ -53,7 +59,7 @@ async def test_who_is_removed_gets_nothing_from_then_on(pods: tuple[Pod, Pod], p
         assert (await c.next("error"))["code"] == "not_a_member"
         await c.send("room.join", room=room)
         assert (await c.next("error"))["code"] == "not_a_member"
-        assert "chat.message" not in await c.quiet()
+        assert await c.quiet() == []
     assert (await pods[1].get(f"/api/chat/{room}/messages/", carol)).status_code == 404
 
 
@@ -94,6 +100,87 @@ async def test_who_is_removed_while_catching_up_does_not_stay(pods: tuple[Pod, P
             await a.say(room, "secret")
             await b.quiet()
             assert "secret" not in [f["data"]["content"] for f in b.frames if f["type"] == "chat.message"]
+
+
+async def test_a_bell_of_being_added_that_comes_late_brings_nothing_twice(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].group(alice, bob)
+    late = MembershipBell("chat-1", room, added=True)
+    changes = component(pods[1], "membership")
+    async with pods[0].connect(alice) as a:
+        for number in range(500):
+            await a.send("chat.message", room=room, content=str(number))
+        for _ in range(500):
+            await a.next("chat.ack")
+        async with pods[1].connect(bob, f"&resume={room}:0") as b, pods[1].connect(bob, "&resume=frame") as c:
+            changes.heard(bob.id, late)
+            assert [message["seq"] for message in await b.messages(500)] == list(range(1, 501))
+            assert await c.quiet() == []
+            await c.send("session.resume", rooms={str(room): [490]})
+            assert [message["seq"] for message in await c.messages(10)] == list(range(491, 501))
+            changes.heard(bob.id, late)
+            await a.say(room, "live")
+            for client in (b, c):
+                assert (await client.next("chat.message"))["seq"] == 501
+                assert await client.quiet() == []
+
+
+async def test_a_bell_of_being_removed_that_comes_late_takes_nothing_away(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].group(alice, bob)
+    async with pods[0].connect(alice) as a, pods[1].connect(bob) as b:
+        component(pods[1], "membership").heard(bob.id, MembershipBell("chat-1", room, added=False))
+        await until(lambda: not pods[1].sessions()[0].tasks, "the bell to be looked at")
+        await a.say(room, "live")
+        assert (await b.next("chat.message"))["seq"] == 1
+        assert await b.quiet() == []
+
+
+async def test_who_is_removed_and_added_before_he_says_where_he_was_begins_where_he_joined(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].group(alice, bob)
+    async with pods[0].connect(alice) as a, pods[1].connect(bob, "&resume=frame") as b:
+        await a.say(room, "one")
+        assert await remove(pods[0], alice, room, bob) == 204
+        assert await b.next("room.removed") == {"room": str(room)}
+        await a.say(room, "two")
+        await invite(pods[0], alice, room, bob)
+        assert (await b.next("room.created"))["joined_seq"] == 2
+        await a.say(room, "three")
+        assert (await b.next("chat.message"))["seq"] == 3
+        await b.send("session.resume", rooms={str(room): [0]})
+        await a.say(room, "four")
+        assert (await b.next("chat.message"))["seq"] == 4
+        assert await b.quiet() == []
+
+
+async def test_who_is_removed_and_added_while_catching_up_begins_where_he_joined(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].group(alice, bob)
+    async with pods[0].connect(alice) as a:
+        for number in range(1000):
+            await a.send("chat.message", room=room, content=str(number))
+        for _ in range(1000):
+            await a.next("chat.ack")
+        async with pods[1].connect(bob, f"&resume={room}:0") as b:
+            assert await remove(pods[0], alice, room, bob) == 204
+            await b.next("room.removed")
+            await invite(pods[0], alice, room, bob)
+            assert (await b.next("room.created"))["joined_seq"] == 1000
+            await a.say(room, "live")
+            await b.next("chat.message", lambda data: data["seq"] == 1001)
+            await b.quiet()
+            kinds = [frame["type"] for frame in b.frames if frame["type"].startswith("room.")]
+            assert kinds == ["room.removed", "room.created"]
+            assert seqs(b) == [*range(1, len(seqs(b))), 1001]
 
 
 async def test_a_lost_bell_of_being_added_is_made_up_for(start_pod: StartPod, people: People, redis_url: str) -> None:

@@ -264,12 +264,38 @@ def test_a_reset_without_another_life_is_wrong() -> None:
 def test_who_is_removed_and_added_again_begins_anew() -> None:
     story = good()
     story.presence("bob", "removed")
-    story.presence("bob", "created")
+    story.presence("bob", "created", 8)
     story.receive("bob", 9, "nine")
     story.receive("bob", 10, "ten")
     assert check_live(story.history()).passed
     story.receive("bob", 12, "twelve")
     only(check_live(story.history()), "without 11")
+
+
+def test_who_is_added_gets_everything_from_where_he_joined() -> None:
+    story = good()
+    story.presence("eve", "created", 8)
+    story.receive("eve", 10, "ten")
+    only(check_live(story.history()), "eve got 10 after 8", "without 9")
+
+
+def test_who_is_added_and_loses_his_connection_goes_on_from_where_he_joined() -> None:
+    story = good()
+    story.presence("bob", "removed")
+    story.presence("bob", "created", 8)
+    story.close("bob")
+    story.connect("bob", 9, asked=8)
+    assert check_live(story.history()).passed
+    story.close("bob")
+    story.connect("bob", 9)
+    only(check_live(story.history()), "bob had 8", "went on from None")
+
+
+def test_what_one_had_of_a_room_before_one_was_added_does_not_come_again() -> None:
+    story = good()
+    story.presence("bob", "created", 1)
+    story.receive("bob", 2, "two")
+    only(check_live(story.history()), "bob got 2 after 3", "again")
 
 
 def test_pages_that_were_asked_for_are_no_live_messages() -> None:

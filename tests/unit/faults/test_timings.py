@@ -35,6 +35,14 @@ def test_who_never_has_everything_waits_for_ever() -> None:
     assert (found.count, found.p50) == (2, inf)
 
 
+def test_who_is_added_is_waited_for_too() -> None:
+    story = good()
+    story.presence("eve", "created", 2)
+    story.mark("healed")
+    found = healing(story.history())
+    assert (found.count, found.p50, found.longest) == (3, 0.0, inf)
+
+
 def test_a_page_without_what_was_acknowledged_before_is_stale() -> None:
     story = good()
     assert (stale_reads(story.history()).reads, stale_reads(story.history()).stale) == (1, 0)

@@ -20,6 +20,7 @@ ROOM = {
     "unread_count": 1,
     "last_seq": 3,
     "read_seq": 2,
+    "joined_seq": 1,
 }
 GRANT = {"access_token": "t1", "refresh_token": "r1", "expires_in": 900, "username": "alice", "user_id": "u1"}
 Answer = httpx.Response | Exception

@@ -87,22 +87,24 @@ async def test_another_epoch_and_a_reset_move_the_position() -> None:
 async def test_rooms_come_and_go_while_connected() -> None:
     async def moving(peer: Peer) -> None:
         await peer.ready({"a": 5})
-        await peer.send("room.created", id="b", last_seq=30)
+        await peer.send("room.created", id="b", last_seq=31, joined_seq=30)
         await peer.messages("b", 31)
         await peer.send("room.removed", room="a")
         await peer.send("chat.read", room="b", user="u2", seq=31)
+        await peer.send("room.created", id="c", last_seq=9, joined_seq=7)
         peer.abort()
 
     async with Fake(moving, stay) as fake, fake.account().connect(options=QUICK) as chat:
-        events = await take(chat, 4)
+        events = await take(chat, 5)
         assert [event.type if isinstance(event, Notice) else event.seq for event in events] == [
             "room.created",
             31,
             "room.removed",
             "chat.read",
+            "room.created",
         ]
         await until(lambda: chat.counters.connects == 2)
-    assert fake.queries[1]["resume"] == "b:31"
+    assert fake.queries[1]["resume"] == "b:31,c:7"
 
 
 async def test_positions_are_those_of_the_reader_not_of_the_socket() -> None:

@@ -51,6 +51,16 @@ def test_a_reset_and_a_removal() -> None:
     positions.removed("a")
 
 
+def test_a_room_that_one_is_added_to_begins_where_one_joined() -> None:
+    positions = Positions({"again": Position(9, 4), "back": Position(9, 4)})
+    for room in ("new", "again", "back"):
+        positions.created(room, 12 if room != "back" else 5)
+    assert positions.snapshot() == {"again": Position(12), "back": Position(9, 4), "new": Position(12)}
+    assert positions.take("new", 13) is Place.NEXT
+    assert positions.take("again", 14) is Place.GAP
+    assert positions.take("back", 9) is Place.REPEAT
+
+
 @given(st.lists(st.integers(min_value=1, max_value=30)))
 def test_whatever_comes_what_is_next_is_dense_and_ascends(seqs: list[int]) -> None:
     positions = Positions({"a": Position(0)})
