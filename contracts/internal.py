@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-USERS_PATH = "/internal/users"  # ?id=…&id=… or ?username=…: {users: [UserRecord]}
+USERS_PATH = "/internal/users"  # ?id=…&id=… or ?username=…&username=…: {users: [UserRecord]}
 SESSION_PATH = "/internal/sessions"  # /{session_id}: SessionRecord
 JWKS_PATH = "/.well-known/jwks.json"
 TOKEN_ISSUER = "parley"  # noqa: S105  a name, not a secret

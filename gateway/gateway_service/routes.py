@@ -23,7 +23,7 @@ class Rate(enum.Enum):
     LOGIN = "login"  # always by address
     SOCKET = "socket"  # new sockets
     POLLING = "polling"  # Socket.IO over HTTP: many small requests stand for one socket
-    PAGE = "page"  # the gateway's own pages, by address
+    PAGE = "page"  # pages and descriptions, by address
 
 
 class Kind(enum.Enum):
@@ -62,6 +62,7 @@ TABLE = (
     Route("/.well-known/jwks.json", AUTH, Access.PUBLIC, Rate.DEFAULT, exact=True),
     Route("/profiles", PROFILE, Access.BEARER, Rate.DEFAULT),
     Route("/api/chat", CHAT, Access.BEARER, Rate.DEFAULT),
+    Route("/asyncapi.json", CHAT, Access.PUBLIC, Rate.PAGE, exact=True),
     Route("/socket.io", CHAT, Access.PUBLIC, Rate.POLLING, exact=True),
     Route("/api/chat/ws/chat", CHAT, Access.BEARER, Rate.SOCKET, Kind.SOCKET, exact=True),
     Route("/ws", CHAT, Access.BEARER, Rate.SOCKET, Kind.SOCKET, exact=True),

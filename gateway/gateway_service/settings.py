@@ -24,7 +24,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     rate_user_per_minute: Positive = 300
     rate_address_per_minute: Positive = 60  # without a token
     rate_login_per_minute: Positive = 20  # per address
-    rate_pages_per_minute: Positive = 300  # per address: the gateway's own pages
+    rate_pages_per_minute: Positive = 300  # per address: pages and descriptions
     rate_polling_per_minute: Positive = 1200  # per user or address: Socket.IO's long-polling requests
     rate_sockets_per_second: Positive = 10  # new sockets per user
     rate_sockets_burst: Positive = 20

@@ -30,7 +30,6 @@ def register(app: Quart, status: Status, document: MergedDocument) -> None:
         values = {
             "states": state_rows(await status.get()),
             "base": escape(base),
-            "socket": escape(base.replace("http", "ws", 1)),
         }
         return html(landing.substitute(values))
 

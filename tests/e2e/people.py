@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import websockets
 
 from tests.support.chat import Client
+from tests.support.frames import connect
 
 PASSWORD = "correct horse battery staple"
 SECONDS = 10
@@ -45,7 +45,7 @@ class Platform:
     def dial(self, query: str = "", path: str = "/api/chat/ws/chat/", **options: Any) -> Any:
         """A bare WebSocket connection."""
         url = f"{self.url.replace('http', 'ws', 1)}{path}{query}"
-        return websockets.connect(url, compression=None, ping_interval=None, proxy=None, **options)
+        return connect(url, **options)
 
 
 class Person:

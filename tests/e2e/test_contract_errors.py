@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from chat_service.realtime.asyncapi import encoded
 from tests.e2e.people import PASSWORD, Person, Platform
 from tests.e2e.shapes import is_problem
 
@@ -110,6 +111,13 @@ async def test_one_document_describes_all_services(platform: Platform) -> None:
         assert path in document["paths"], sorted(document["paths"])
     assert not [path for path in document["paths"] if path.startswith("/internal")]
     assert (await platform.call("GET", "/docs")).headers["content-type"].startswith("text/html")
+
+
+async def test_another_document_describes_the_socket(platform: Platform) -> None:
+    reply = await platform.call("GET", "/asyncapi.json")
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "application/json")
+    assert reply.json() == json.loads(encoded())  # the one that all frames are held against
+    assert 'href="/asyncapi.json"' in (await platform.call("GET", "/")).text
 
 
 async def test_a_rejected_password_is_not_in_the_answer(platform: Platform) -> None:

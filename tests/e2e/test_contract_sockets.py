@@ -305,7 +305,7 @@ async def test_what_goes_wrong_is_an_error_frame_and_the_socket_stays(
     room = await alice.direct(bob)
     await alice.say(room, "one", "known")
     async with alice.connected() as socket:
-        await socket.send(kind, **{name: room if value == "{room}" else value for name, value in data.items()})
+        await socket.send_wrong(kind, {name: room if value == "{room}" else value for name, value in data.items()})
         error = await socket.next("error")
         is_shaped(error, {"code": text, "detail": text})
         assert error["code"] == code

@@ -19,6 +19,7 @@ from chat_service.realtime.keeper import Keeper
 from chat_service.realtime.session import Session
 from chat_service.settings import Settings
 from tests.support.auth import User
+from tests.support.frames import check_sent, connect
 
 PATIENCE_SECONDS = 10
 
@@ -69,7 +70,7 @@ class Pod:
         """The bare connection; without a user, `query` is all there is."""
         token = "" if user is None else f"token={user.token}"
         url = f"ws://127.0.0.1:{self.port}/ws?{token}{query}"
-        return websockets.connect(url, compression=None, ping_interval=None, **options)
+        return connect(url, **options)
 
 
 class Client:
@@ -82,7 +83,13 @@ class Client:
         self._taken = 0
 
     async def send(self, kind: str, **data: Any) -> None:
-        """Send a frame."""
+        """Send a frame, which is as documented."""
+        text = json.dumps({"type": kind, "data": data}, default=str)
+        check_sent(text)
+        await self.socket.send(text)
+
+    async def send_wrong(self, kind: str, data: Any) -> None:
+        """Send a frame that need not be as documented."""
         await self.socket.send(json.dumps({"type": kind, "data": data}, default=str))
 
     async def say(self, room: UUID, content: str, client_id: str | None = None) -> dict[str, Any]:

@@ -185,7 +185,7 @@ class Nothing(msgspec.Struct, frozen=True, gc=False):
 class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
     """The answer to a `ping`."""
 
-    data: Nothing = Nothing()
+    data: Nothing
 
 
 class Failure(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

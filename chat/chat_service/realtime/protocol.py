@@ -8,24 +8,43 @@ from uuid import UUID
 
 import msgspec
 
+from .. import policy
 from ..model import MessageRow, Seq, User
 from .codes import ErrorCode
-from .events import Error, Event, Failure, Pong
+from .events import Error, Event, Failure, Nothing, Pong
 from .wire import text_frame
+
+# What `policy` asks for, for the documents only: each mistake has an answer of its own, so it is not found by decoding.
+Content = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": policy.MAX_CONTENT_CHARACTERS,
+            "pattern": "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$",
+        }
+    ),
+]
+ClientId = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={"minLength": 1, "maxLength": policy.MAX_CLIENT_ID_CHARACTERS, "pattern": "^[^\\u0000]*$"}
+    ),
+]
 
 # --- client → server -------------------------------------------------------------------------------------------------
 
 
 class SendData(msgspec.Struct, frozen=True, gc=False):
-    """A message to a room."""
+    """A message to a room. The same `client_id` of the same sender in the same room is the same message."""
 
     room: UUID
-    content: str
-    client_id: str | None = None
+    content: Content
+    client_id: ClientId | None = None
 
 
 class Send(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.message"):
-    """`chat.message`."""
+    """A message; answered by `chat.ack` after the commit."""
 
     data: SendData
 
@@ -37,26 +56,26 @@ class RoomData(msgspec.Struct, frozen=True, gc=False):
 
 
 class TypingStart(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="friend.typing.start"):
-    """`friend.typing.start`."""
+    """I began to type: passed to the others, never stored."""
 
     data: RoomData
 
 
 class TypingStop(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="friend.typing.stop"):
-    """`friend.typing.stop`."""
+    """I stopped typing: passed to the others, never stored."""
 
     data: RoomData
 
 
 class ReadData(msgspec.Struct, frozen=True, gc=False):
-    """How far a room has been read; None means all of it."""
+    """How far a room has been read; without `seq`, all of it."""
 
     room: UUID
     seq: Seq | None = None
 
 
 class Read(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.read"):
-    """`chat.read`."""
+    """Moves my read marker: never back, never beyond the last message."""
 
     data: ReadData
 
@@ -69,35 +88,36 @@ class ReceivedData(msgspec.Struct, frozen=True, gc=False):
 
 
 class Received(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.received"):
-    """`chat.received`, a cumulative delivery receipt."""
+    """Everything up to there has arrived here: never back, never beyond the last message."""
 
     data: ReceivedData
 
 
 class JoinData(msgspec.Struct, frozen=True, gc=False):
-    """A room, and from where on its messages are wanted."""
+    """A room, and after which of its messages all are wanted; without `since`, the last 100."""
 
     room: UUID
     since: Seq | None = None
 
 
 class Join(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="room.join"):
-    """`room.join`."""
+    """Show me a room of mine; answered by `chat.history`."""
 
     data: JoinData
 
 
 class ResumeData(msgspec.Struct, frozen=True, gc=False):
-    """Where to go on, by room: [seq] or [seq, rev]; and the life of the database this is from."""
+    """Where to go on, by room: [seq] or [seq, rev]; and the epoch this is from."""
 
     rooms: Annotated[
-        dict[UUID, Annotated[list[Seq], msgspec.Meta(min_length=1, max_length=2)]], msgspec.Meta(max_length=10_000)
+        dict[UUID, Annotated[list[Seq], msgspec.Meta(min_length=1, max_length=2)]],
+        msgspec.Meta(max_length=10_000, extra_json_schema={"propertyNames": {"format": "uuid"}}),
     ]
     epoch: str | None = None
 
 
 class Resume(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="session.resume"):
-    """`session.resume`, the first frame of a client that connected with `?resume=frame`."""
+    """Where to go on: the first frame of a client that connected with `?resume=frame`."""
 
     data: ResumeData
 
@@ -109,13 +129,13 @@ class RefreshData(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refresh(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="auth.refresh"):
-    """`auth.refresh`."""
+    """Keeps the socket beyond its first token's expiry; answered by `auth.refreshed`."""
 
     data: RefreshData
 
 
 class Ping(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="ping"):
-    """`ping`, for clients that cannot send WebSocket pings."""
+    """Is anybody there? For clients that cannot send WebSocket pings; answered by `pong`."""
 
     data: dict[str, Any] = {}
 
@@ -165,7 +185,7 @@ def frame(event: Event) -> bytes:
     return text_frame(encode_json(event))
 
 
-PONG = frame(Pong())
+PONG = frame(Pong(Nothing()))
 
 
 def error(code: ErrorCode, detail: str, *, client_id: str | None = None, retry_after: float | None = None) -> bytes:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from quart import Blueprint, Response, websocket
+from quart_schema import hide
 from redis.asyncio import Redis
 
 from chassis.http import internal, public, reply, takes
@@ -22,6 +23,7 @@ from ..model import MAX_SEQ, user_of
 from ..people import People
 from ..realtime.admission import Admission
 from ..realtime.arrivals import Arrivals, Wanted
+from ..realtime.asyncapi import ADDRESS, MAX_RESUMED_ROOMS, SHORT_ADDRESS, encoded
 from ..realtime.fallback import QuartTransport, serve
 from ..realtime.keeper import Keeper
 from ..realtime.protocol import encode_user
@@ -29,7 +31,6 @@ from ..realtime.session import Handler, Session
 
 SUBPROTOCOL = "bearer"
 TICKET_SECONDS = 30
-MAX_RESUMED_ROOMS = 200  # in a URL; more go into a frame
 GATEWAY_CONNECTION = "X-Parley-Connection"
 
 
@@ -94,8 +95,15 @@ def blueprint(
         if handover is None:
             await serve(session)
 
-    routes.websocket("/api/chat/ws/chat/")(public(connect))
-    routes.websocket("/ws", endpoint="connect_short")(public(connect))
+    routes.websocket(ADDRESS)(public(connect))
+    routes.websocket(SHORT_ADDRESS, endpoint="connect_short")(public(connect))
+
+    @routes.get("/asyncapi.json")
+    @hide
+    @public
+    async def describe() -> Response:
+        """What goes over the sockets, as an AsyncAPI document."""
+        return Response(encoded(), content_type="application/json")
 
     @routes.post("/internal/sockets/drain")
     @internal

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from contracts import keys
 from tests.support.auth import User
 from tests.support.chat import Pod, raw_socket, until
+from tests.support.frames import connect
 
 People = Callable[[int], list[User]]
 StartPod = Callable[..., Any]
@@ -87,7 +88,7 @@ async def test_a_ticket_opens_one_socket(pod: Pod, people: People, redis_url: st
 async def test_compression_is_never_negotiated(pod: Pod, people: People) -> None:
     [alice] = people(1)
     url = f"ws://127.0.0.1:{pod.port}/ws?token={alice.token}"
-    async with websockets.connect(url, compression="deflate") as connection:
+    async with connect(url, compression="deflate") as connection:
         assert connection.response is not None
         assert "sec-websocket-extensions" not in connection.response.headers
 

@@ -53,7 +53,7 @@ def serve_documents(auth: FakeAuth, upstream: FakeService, status: int = 200) ->
             if seen.target == "/readyz":
                 writer.write(response(status, b"{}"))
             else:
-                assert seen.target == "/openapi.json"
+                assert seen.target in ("/openapi.json", "/asyncapi.json")
                 writer.write(response(200, json.dumps(described[service]).encode()))
 
         return answer
@@ -69,7 +69,7 @@ async def test_the_first_page_says_what_runs(gateway: Running, auth: FakeAuth, u
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     rows = re.findall(r"<tr><td>(.*?)</td><td class=\"(.*?)\">(.*?)</td></tr>", page.text)
     assert rows == [(name, "ready", "ready") for name in ("auth", "profile", "chat")]
-    for words in ("/register", "/login", "/api/chat/rooms/", "python3 -m websockets", "/messages/"):
+    for words in ("/register", "/login", "/api/chat/rooms/", "python -m devstack.talk", "/asyncapi.json", "/messages/"):
         assert words in page.text
     assert f"BASE=http://127.0.0.1:{gateway.port}" in page.text
 

@@ -1,0 +1,106 @@
+"""One example of every frame, for the documents; tests hold each against the schema it stands beside."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from chassis.times import rfc3339
+
+from ..model import Message, Room, User
+from . import events, protocol
+from .codes import ErrorCode
+
+_NOW = rfc3339(datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)) or ""
+_ROOM = UUID("0197f2c0-6a3e-7c51-9d0e-3b1f5a7c2e10")
+_MESSAGE = UUID("0197f2c1-02b4-7e0a-8a53-c4d1e2f30912")
+_CLIENT_ID = "b3d1c9"
+_ALICE = User(
+    id=UUID("0197f2bf-11d2-7b3a-bb1c-0f6f4b8e7d21"),
+    username="alice",
+    full_name="Alice Liddell",
+    is_online=True,
+    last_seen=_NOW,
+    bg_color="#a1c9f0",
+)
+_BOB = User(
+    id=UUID("0197f2bf-2c90-7f44-a6c2-91d7e5a3b604"),
+    username="bob",
+    full_name="Bob",
+    is_online=False,
+    last_seen=None,
+    bg_color="#e0b4cc",
+)
+_RECEIPT = events.Receipt(_ROOM, _BOB.id, 42)
+_TYPING = events.Typing(_ROOM, _BOB.id)
+_DIRECT = Room(
+    id=_ROOM,
+    type="direct",
+    name=None,
+    friend=_BOB,
+    last_message="Hello, Bob!",
+    last_message_at=_NOW,
+    unread_count=0,
+    last_seq=42,
+    read_seq=42,
+)
+_GROUP = Room(
+    id=_ROOM,
+    type="group",
+    name="Tea party",
+    friend=None,
+    last_message="",
+    last_message_at=None,
+    unread_count=0,
+    last_seq=0,
+    read_seq=0,
+)
+_HELLO = Message(
+    id=_MESSAGE,
+    room=_ROOM,
+    seq=42,
+    rev=0,
+    user=_ALICE,
+    content="Hello, Bob!",
+    created_at=_NOW,
+    is_delivered=False,
+    is_read=False,
+    direction="sent",
+    client_id=_CLIENT_ID,
+)
+
+COMMANDS: tuple[protocol.Command, ...] = (
+    protocol.Send(protocol.SendData(_ROOM, "Hello, Bob!", _CLIENT_ID)),
+    protocol.TypingStart(protocol.RoomData(_ROOM)),
+    protocol.TypingStop(protocol.RoomData(_ROOM)),
+    protocol.Read(protocol.ReadData(_ROOM, 42)),
+    protocol.Received(protocol.ReceivedData(_ROOM, 42)),
+    protocol.Join(protocol.JoinData(_ROOM, 40)),
+    protocol.Resume(protocol.ResumeData({_ROOM: [42, 3]}, "7431234567890123456-1")),
+    protocol.Refresh(protocol.RefreshData("eyJhbGciOiJFZERTQSIsImtpZCI6…")),
+    protocol.Ping(),
+)
+EVENTS: tuple[events.Event, ...] = (
+    events.SessionReady(
+        events.Ready(
+            connection_id=UUID("0197f2c0-5f01-7d2b-8e3c-aa90b1c2d3e4"),
+            user=_ALICE,
+            epoch="7431234567890123456-1",
+            rooms=[events.Position(_ROOM, last_seq=41, rev=3, read_seq=41)],
+            heartbeat_s=25,
+        )
+    ),
+    events.ChatMessage(_HELLO),
+    events.ChatAck(events.Ack(_CLIENT_ID, _MESSAGE, _ROOM, 42, _NOW, duplicate=False)),
+    events.ChatHistory(events.History(_ROOM, [_HELLO], has_more=True)),
+    events.ChatRead(_RECEIPT),
+    events.ChatDelivered(_RECEIPT),
+    events.FriendTypingStart(_TYPING),
+    events.FriendTypingStop(_TYPING),
+    events.RoomCreated(_DIRECT),
+    events.RoomUpdated(_GROUP),
+    events.RoomRemoved(events.InRoom(_ROOM)),
+    events.RoomReset(events.Reset(_ROOM, 40)),
+    events.AuthRefreshed(events.Refreshed(_NOW)),
+    events.SessionDraining(events.Draining(1250)),
+    events.Pong(events.Nothing()),
+    events.Error(events.Failure(ErrorCode.RATE_LIMITED, "slow down", _CLIENT_ID, 1.0)),
+)

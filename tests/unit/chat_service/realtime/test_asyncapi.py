@@ -1,0 +1,126 @@
+"""The AsyncAPI document: valid, complete in both directions, and its examples are what it says."""
+
+import ast
+import copy
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import jsonschema
+import msgspec
+import pytest
+
+from chat_service.realtime import events, protocol
+from chat_service.realtime.asyncapi import REPLIES, document
+from chat_service.realtime.codes import CloseCode, ErrorCode
+from chat_service.routes import socket
+from tests.support import frames
+
+SCHEMA = Path(frames.__file__).parent / "schemas" / "asyncapi-3.0.0.json"
+DOCUMENT = document()
+MESSAGES = DOCUMENT["components"]["messages"]
+every_message = pytest.mark.parametrize("name", MESSAGES)
+
+
+@pytest.fixture(scope="module")
+def official() -> Any:
+    """A validator of AsyncAPI documents."""
+    return jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
+
+
+def test_the_document_is_valid(official: Any) -> None:
+    assert list(official.iter_errors(json.loads(msgspec.json.encode(DOCUMENT)))) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("operations/take.ping/action", "publish"),
+        ("channels/socket/bindings/ws/method", "PUT"),
+        ("servers/plain/protocol", None),
+        ("components/securitySchemes/ticket/in", "body"),
+        ("components/messages/event.pong/examples", [{"data": {}}]),
+    ],
+)
+def test_the_validator_finds_mistakes(official: Any, path: str, value: Any) -> None:
+    wrong = copy.deepcopy(DOCUMENT)
+    above, _, last = path.rpartition("/")
+    frames.target(wrong, above)[last] = value
+    assert list(official.iter_errors(wrong)) != []
+
+
+def references(value: Any) -> list[str]:
+    """Every `$ref` in a document."""
+    if isinstance(value, list):
+        return [found for item in value for found in references(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+    return own + [found for item in value.values() for found in references(item)]
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = references(DOCUMENT)
+    assert found
+    for reference in found:
+        assert frames.target(DOCUMENT, reference), reference
+
+
+def test_every_schema_and_message_is_used() -> None:
+    found = set(references(DOCUMENT))
+    for kind in ("schemas", "messages", "securitySchemes"):
+        assert {f"#/components/{kind}/{name}" for name in DOCUMENT["components"][kind]} <= found
+
+
+def test_both_directions_are_complete() -> None:
+    sent = {str(command.__struct_config__.tag) for command in get_args(protocol.Command)}
+    received = {str(event.__struct_config__.tag) for event in get_args(events.Event)}
+    assert set(MESSAGES) == {f"command.{kind}" for kind in sent} | {f"event.{kind}" for kind in received}
+    assert set(DOCUMENT["channels"]["socket"]["messages"]) == set(MESSAGES)
+    actions = {name: operation["action"] for name, operation in DOCUMENT["operations"].items()}
+    assert actions == {f"take.{kind}": "receive" for kind in sent} | {f"give.{kind}": "send" for kind in received}
+
+
+def test_every_command_says_what_answers_it() -> None:
+    assert set(REPLIES) == set(get_args(protocol.Command))
+
+
+def test_schemas_have_short_names() -> None:
+    assert [name for name in DOCUMENT["components"]["schemas"] if not name.isalnum()] == []
+
+
+@every_message
+def test_everything_says_what_it_is(name: str) -> None:
+    payload = frames.target(DOCUMENT, MESSAGES[name]["payload"]["$ref"])
+    data = payload["properties"]["data"]
+    assert MESSAGES[name]["summary"]
+    assert payload["properties"]["type"] == {"enum": [name.partition(".")[2]]}
+    assert "$ref" not in data or frames.target(DOCUMENT, data["$ref"])["description"]
+
+
+@every_message
+def test_every_message_has_an_example_that_is_as_described(name: str) -> None:
+    examples = MESSAGES[name]["examples"]
+    assert examples
+    for example in examples:
+        text = msgspec.json.encode(example["payload"]).decode()
+        check = frames.check_sent if name.startswith("command.") else frames.check_received
+        assert check(text) == name.partition(".")[2]
+
+
+def test_the_query_has_the_parameters_that_the_handshake_reads() -> None:
+    read = set()
+    for node in ast.walk(ast.parse(Path(socket.__file__).read_text())):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="query"), attr="get"), args=[ast.Constant(), *_]):
+                read.add(node.args[0].value)  # type: ignore[attr-defined]
+            case ast.Subscript(value=ast.Name(id="query"), slice=ast.Constant()):
+                read.add(node.slice.value)  # type: ignore[attr-defined]
+    assert set(DOCUMENT["channels"]["socket"]["bindings"]["ws"]["query"]["properties"]) == read
+
+
+def test_all_codes_are_there() -> None:
+    channel = DOCUMENT["channels"]["socket"]
+    assert [code["code"] for code in channel["x-close-codes"]] == list(CloseCode)
+    assert [code["code"] for code in channel["x-error-codes"]] == list(ErrorCode)
+    assert set(DOCUMENT["components"]["schemas"]["ErrorCode"]["enum"]) == set(ErrorCode)
