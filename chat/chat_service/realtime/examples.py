@@ -41,6 +41,7 @@ _DIRECT = Room(
     unread_count=0,
     last_seq=42,
     read_seq=42,
+    joined_seq=0,
 )
 _GROUP = Room(
     id=_ROOM,
@@ -52,6 +53,7 @@ _GROUP = Room(
     unread_count=0,
     last_seq=0,
     read_seq=0,
+    joined_seq=0,
 )
 _HELLO = Message(
     id=_MESSAGE,
