@@ -115,8 +115,9 @@ def create_app(settings: Settings) -> Service:
     app.register_blueprint(
         token_routes.blueprint(sessions, Tickets(client, lifetime_seconds=settings.ticket_seconds), key_ring, describe)
     )
-    app.register_blueprint(device_routes.blueprint(Devices(postgres), describe))
+    devices = Devices(postgres)
+    app.register_blueprint(device_routes.blueprint(devices, describe))
     app.register_blueprint(user_routes.blueprint(directory))
-    app.register_blueprint(internal_routes.blueprint(directory, sessions))
+    app.register_blueprint(internal_routes.blueprint(directory, sessions, devices))
     check_access_marks(app)
     return Service(cast("App", app), lifecycle)

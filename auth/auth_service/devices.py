@@ -47,6 +47,18 @@ class Devices:
             raise NotFound("You have no such device.")
         audit.record("device_removed", user_id=user_id, address=client.address)
 
+    async def lose(self, token: str) -> None:
+        """Forget a device that its push service does not know any more, whosever it is."""
+        async with self._postgres.transaction() as connection:
+            await store.lock_device_token(connection, token)
+            device = await store.select_device(connection, token)
+            if device is None:
+                return
+            await lock_users(connection, [device.user_id])
+            removed = await store.delete_device(connection, device.user_id, token)
+            await events.devices_removed(connection, removed)
+        audit.record("device_lost", user_id=device.user_id, session_id=device.session_id)
+
 
 async def store_device(connection: Connection, device: Device) -> None:
     """Store a device and tell of it, in the caller's transaction; a repeat changes and tells nothing.

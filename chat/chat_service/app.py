@@ -39,10 +39,12 @@ from .realtime.revoked import RevokedSessions
 from .realtime.session import Limits
 from .realtime.sweep import Sweep
 from .rooms import Rooms
+from .routes import internal as internal_routes
 from .routes import messages as message_routes
 from .routes import rooms as room_routes
 from .routes import socket as socket_routes
 from .settings import Settings
+from .standings import Standings
 
 
 def create_app(settings: Settings) -> Service:
@@ -124,6 +126,7 @@ def create_app(settings: Settings) -> Service:
     app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)
     app.register_blueprint(room_routes.blueprint(rooms, people))
     app.register_blueprint(message_routes.blueprint(Messages(database, ledger, bells, presence), rooms, people))
+    app.register_blueprint(internal_routes.blueprint(Standings(database, presence)))
     app.register_blueprint(
         socket_routes.blueprint(
             guard,

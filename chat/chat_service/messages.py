@@ -80,7 +80,7 @@ class Messages:
             NotFound: he is no member.
         """
         async with self._database.connection() as connection:
-            marked = await room_store.update_read_seq(connection, room_id, member_id, None)
+            marked = await room_store.update_read_seq(connection, room_id, member_id, None, uuid7())
         if marked is None:
             raise NotFound("There is no such room.", code="room_not_found")
         seq, moved = marked

@@ -22,6 +22,7 @@ from contracts.events import USER_TOPIC, Event
 from .directory import Directory
 from .events import UserEvents
 from .profiles import Profiles
+from .routes.internal import internal_routes
 from .routes.profiles import WhoConverter, profile_routes
 from .settings import Settings
 
@@ -59,7 +60,9 @@ def create_app(settings: Settings) -> Service:
         verify=remote_guard(http, redis, owner(settings.auth_url)),
     )
     app.url_map.converters["who"] = WhoConverter
-    app.register_blueprint(profile_routes(Profiles(postgres, directory)))
+    profiles = Profiles(postgres, directory)
+    app.register_blueprint(profile_routes(profiles))
+    app.register_blueprint(internal_routes(profiles))
     check_access_marks(app)
     return Service(cast("App", app), lifecycle)
 

@@ -1,6 +1,7 @@
 """The use cases: show, make, change, remove and find profiles."""
 
 import re
+from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import UNSET
@@ -9,6 +10,7 @@ from chassis.postgres import Postgres
 from chassis.problems import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from chassis.times import utc_now
 from chassis.tokens import Claims
+from contracts.internal import MAX_PREFERENCES, PreferenceRecord
 
 from . import policy
 from .directory import Directory, account_of
@@ -133,6 +135,17 @@ class Profiles:
         if not query.cursor and await self._learn(query.search, page):
             page = await self._page(caller.user_id, prefix, start, query.limit)
         return page
+
+    async def notification_preferences(self, user_ids: Sequence[UUID]) -> list[PreferenceRecord]:
+        """What users prefer of notifications; those who have not said are left out.
+
+        Raises:
+            Invalid: more than MAX_PREFERENCES.
+        """
+        if len(user_ids) > MAX_PREFERENCES:
+            raise Invalid(("users", f"at most {MAX_PREFERENCES} of them"))
+        async with self._postgres.connection() as connection:
+            return await store.select_notification_preferences(connection, user_ids)
 
     async def _page(self, viewer_id: UUID, prefix: str, start: Position, limit: int) -> ProfilePage:
         hits: list[Hit] = []

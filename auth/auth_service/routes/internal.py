@@ -5,18 +5,29 @@ from uuid import UUID
 from quart import Blueprint, Response, request
 from quart_schema import hide
 
-from chassis.http import internal, reply
+from chassis.http import internal, no_content, reply, takes
 from chassis.ids import parse_uuid
 from chassis.problems import Invalid
 from chassis.times import rfc3339
-from contracts.internal import MAX_USERS_PER_LOOKUP, SESSION_PATH, USERS_PATH, SessionRecord, UserRecord, UserRecords
+from contracts.internal import (
+    LOST_DEVICES_PATH,
+    MAX_LOST_DEVICES,
+    MAX_USERS_PER_LOOKUP,
+    SESSION_PATH,
+    USERS_PATH,
+    LostDevices,
+    SessionRecord,
+    UserRecord,
+    UserRecords,
+)
 
+from ..devices import Devices
 from ..directory import Directory
 from ..model import Account
 from ..sessions import Sessions
 
 
-def blueprint(directory: Directory, sessions: Sessions) -> Blueprint:
+def blueprint(directory: Directory, sessions: Sessions, devices: Devices) -> Blueprint:
     """The internal routes."""
     routes = Blueprint("internal", __name__)
 
@@ -38,6 +49,18 @@ def blueprint(directory: Directory, sessions: Sessions) -> Blueprint:
     async def session(session_id: UUID) -> Response:
         """Whether a session is alive, from the truth."""
         return reply(SessionRecord(await sessions.is_alive(session_id)))
+
+    @routes.post(LOST_DEVICES_PATH)
+    @hide
+    @internal
+    @takes(LostDevices)
+    async def lost_devices(data: LostDevices) -> Response:
+        """Their push service does not know these devices any more."""
+        if len(data.tokens) > MAX_LOST_DEVICES:
+            raise Invalid(("tokens", f"at most {MAX_LOST_DEVICES} of them"))
+        for token in data.tokens:
+            await devices.lose(token)
+        return no_content()
 
     return routes
 

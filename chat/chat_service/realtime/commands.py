@@ -179,7 +179,7 @@ class Commands:
 
     async def _read(self, session: Session, data: protocol.ReadData) -> None:
         async with self._database.connection() as connection:
-            marked = await room_store.update_read_seq(connection, data.room, session.user_id, data.seq)
+            marked = await room_store.update_read_seq(connection, data.room, session.user_id, data.seq, uuid7())
         if marked is None:
             self._not_a_member(session)
             return

@@ -100,25 +100,48 @@ async def select_differences(
 
 
 async def update_read_seq(
-    connection: Connection, room_id: UUID, member_id: UUID, seq: int | None
+    connection: Connection, room_id: UUID, member_id: UUID, seq: int | None, event_id: UUID
 ) -> tuple[int, bool] | None:
-    """Move the member's read marker, never back and never beyond the last message.
+    """Move the member's read marker, never back and never beyond the last message, and record that it moved.
+
+    The room is not locked: of one member's events the order is kept by his row, and a marker that arrives before the
+    message which it covers only says so earlier.
 
     Arguments:
         seq: up to where; None means everything.
+        event_id: of the event, if there is one.
 
     Returns:
         (the marker, whether it moved); None when he is no member.
     """
     row = await connection.fetchrow(
-        """UPDATE members m
-              SET read_seq = greatest(m.read_seq, least(coalesce($3::bigint, r.last_seq), r.last_seq))
-             FROM rooms r, (SELECT read_seq FROM members WHERE room_id = $1 AND user_id = $2) AS old
-            WHERE r.id = $1 AND m.room_id = $1 AND m.user_id = $2
-        RETURNING m.read_seq, m.read_seq > old.read_seq AS moved""",
+        """WITH old AS MATERIALIZED (
+               SELECT m.read_seq, least(coalesce($3::bigint, r.last_seq), r.last_seq) AS wanted
+                 FROM members m
+                 JOIN rooms r ON r.id = m.room_id
+                WHERE m.room_id = $1 AND m.user_id = $2
+                  FOR NO KEY UPDATE OF m
+           ), moved AS (
+               UPDATE members m
+                  SET read_seq = old.wanted
+                 FROM old
+                WHERE m.room_id = $1 AND m.user_id = $2 AND old.wanted > old.read_seq
+            RETURNING m.read_seq
+           ), posted AS (
+               INSERT INTO outbox (key, type, payload)
+               SELECT $1, 'message.read', jsonb_build_object(
+                          'id', $4::uuid, 'type', 'message.read', 'version', 1,
+                          'occurred_at', rfc3339(clock_timestamp()),
+                          'data', jsonb_build_object('room', $1::uuid, 'user', $2::uuid, 'seq', moved.read_seq))
+                 FROM moved
+           )
+           SELECT coalesce(moved.read_seq, old.read_seq) AS read_seq, moved.read_seq IS NOT NULL AS moved
+             FROM old
+        LEFT JOIN moved ON true""",
         room_id,
         member_id,
         seq,
+        event_id,
     )
     return None if row is None else (row["read_seq"], row["moved"])
 

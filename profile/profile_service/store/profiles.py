@@ -1,11 +1,13 @@
-"""`user_profiles`. Others' preferences never leave the database."""
+"""`user_profiles`. Others' preferences never leave the database, but for what other services need of them."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from asyncpg import Record
 from msgspec import UNSET
 
 from chassis.postgres import Connection
+from contracts.internal import PreferenceRecord
 
 from ..model import Account, Hit, NewProfile, ProfileChange, ProfileRow, search_key
 
@@ -22,6 +24,19 @@ async def select_profile(connection: Connection, user_id: UUID, viewer_id: UUID)
         viewer_id,
     )
     return None if record is None else _row(record)
+
+
+async def select_notification_preferences(connection: Connection, user_ids: Sequence[UUID]) -> list[PreferenceRecord]:
+    """What those of the users who have said so prefer of notifications."""
+    records = await connection.fetch(
+        """SELECT id, preferences -> 'notifications' AS notifications
+             FROM user_profiles
+            WHERE id = ANY ($1::uuid[])
+              AND deleted_at IS NULL
+              AND json_typeof(preferences -> 'notifications') = 'object'""",
+        user_ids,
+    )
+    return [PreferenceRecord(record["id"], record["notifications"]) for record in records]
 
 
 async def insert_profile(connection: Connection, account: Account) -> bool:

@@ -57,6 +57,23 @@ async def test_a_device_belongs_to_whoever_used_it_last(auth: Auth) -> None:
     assert await events(auth, second) == [("device.registered", token)]
 
 
+async def test_a_device_that_its_push_service_does_not_know_is_forgotten_and_told(auth: Auth) -> None:
+    user = await auth.register()
+    lost, kept = f"{user.username}:lost", f"{user.username}:kept"
+    await put(user, lost)
+    await put(user, kept)
+    for _ in range(2):
+        reply = await auth.api.post("/internal/devices/lost", json={"tokens": [lost, f"{user.username}:never-seen"]})
+        assert reply.status_code == 204
+    assert (await owner(auth, lost), await owner(auth, kept)) == (None, user.id)
+    assert (await events(auth, user))[-1] == ("device.removed", lost)
+    assert len(await events(auth, user)) == 3
+    await put(user, lost)  # a client that has it all the same says so
+    assert (await events(auth, user))[-1] == ("device.registered", lost)
+    many = {"tokens": ["x"] * 51}
+    assert (await auth.api.post("/internal/devices/lost", json=many)).status_code == 422
+
+
 async def test_a_device_ends_with_its_session(auth: Auth) -> None:
     user = await auth.register()
     other = await user.log_in()

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
+import msgspec
 from aiokafka import AIOKafkaConsumer
 
-from contracts.events import CHAT_TOPIC
+from contracts.events import CHAT_TOPIC, MESSAGE_READ, Event
 from tests.support.auth import User
 
 People = Callable[[int], list[User]]
@@ -41,3 +43,33 @@ async def test_messages_and_members_reach_kafka_in_order(start_pod: StartPod, pe
     assert len({event["id"] for event in events}) == 13
     assert {event["version"] for event in events} == {1}
     assert all(event["occurred_at"].endswith("Z") for event in events)
+
+
+async def test_a_marker_that_moves_is_recorded_and_one_that_does_not_is_not(
+    start_pod: StartPod, people: People, database_url: str
+) -> None:
+    pod = await start_pod("chat-1")
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    async with pod.connect(alice) as a, pod.connect(bob) as b:
+        for number in range(3):
+            await a.say(room, str(number))
+        await b.messages(3)
+        for seq in (2, 1, 2, 99):
+            await b.send("chat.read", room=str(room), seq=seq)
+        assert [(await a.next("chat.read"))["seq"] for _ in range(2)] == [2, 3]
+    assert (await pod.post(f"/api/chat/{room}/messages/", bob)).json() == {"room": str(room), "read_seq": 3}
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch(
+            "SELECT payload FROM outbox WHERE key = $1 AND type = 'message.read' ORDER BY id", room
+        )
+    finally:
+        await connection.close()
+    events = [msgspec.json.decode(row["payload"], type=Event) for row in rows]
+    assert [event.data for event in events] == [
+        {"room": str(room), "user": str(bob.id), "seq": 2},
+        {"room": str(room), "user": str(bob.id), "seq": 3},
+    ]
+    assert len({event.id for event in events}) == 2
+    assert {event.type for event in events} == {MESSAGE_READ}

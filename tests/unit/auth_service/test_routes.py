@@ -13,7 +13,7 @@ PUBLIC = {
     "/.well-known/jwks.json",
     "/openapi.json",
 }
-INTERNAL = {"/internal/users", "/internal/sessions/<uuid:session_id>"}
+INTERNAL = {"/internal/users", "/internal/sessions/<uuid:session_id>", "/internal/devices/lost"}
 
 
 def test_what_is_not_listed_here_needs_a_token() -> None:
