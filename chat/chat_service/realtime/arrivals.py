@@ -1,32 +1,29 @@
-"""Coming into rooms: on connect, by a join, by being added. Without a gap, and without a queue of live messages.
+"""Coming into rooms: on connect, by a join, by being added; and out of them. `chase` closes what lies between.
 
-Pages are read from where the client is up to what the room's feed has delivered; when both are equal, the session is
-attached in the same loop turn.
+A session is on its way into a room by one task at a time, however many bells, frames and comparisons ask for it.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from chassis import postgres
 from chassis.postgres import Postgres
 from contracts import keys
 
 from ..model import Room, User
 from ..store import members as member_store
-from ..store import messages as message_store
 from ..store import rooms as room_store
 from ..store.members import Membership
 from . import events, protocol
 from .broker import Broker, BrokerAway
+from .chase import Chase
 from .codes import CloseCode
 from .feed import Feed
-from .frames import live_message_of_row
 from .history import History
 from .hub import Hub, LiveRoom
 from .presence import Presence
@@ -34,8 +31,6 @@ from .session import Session
 
 logger = logging.getLogger(__name__)
 
-PAGE = 200
-RETRY_SECONDS = 0.5
 RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; then it gets what is new from now on
 
 
@@ -83,6 +78,7 @@ class Arrivals:
         self._presence = presence
         self._heartbeat_seconds = heartbeat_seconds
         self._history = History(database, presence)
+        self._catch_up = Chase(database, hub, feed, self._history)
         self._waiting: dict[Session, tuple[Opening, Wanted, asyncio.TimerHandle]] = {}
         self._arriving: dict[tuple[Session, UUID], asyncio.Task[Any] | None] = {}
         self.epoch = ""
@@ -143,12 +139,12 @@ class Arrivals:
                 session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
                 since = room.seq
             if room.id == history_of and since is None:
-                self._spawn(session, self._with_history(session, room, rev), room)
+                self._spawn(session, self._catch_up.with_history(session, room, rev), room)
                 continue
             if since is None:
                 since = opening.told.get(room.id, room.seq)
             if since != room.seq or room.rev > rev:
-                self._spawn(session, self._chase(session, room, since, rev), room)
+                self._spawn(session, self._catch_up.chase(session, room, since, rev), room)
             else:
                 self._hub.attach(session, room)
                 self._feed.release(room)
@@ -192,7 +188,7 @@ class Arrivals:
                 await self._history.write_since(session, room, since)
             if room_id not in session.rooms and not self.is_arriving(session, room_id):
                 with self._on_the_way(session, room_id):
-                    await self._chase(session, room, room.seq, row.rev)
+                    await self._catch_up.chase(session, room, room.seq, row.rev)
         finally:
             self._feed.release(room)
         return True
@@ -205,7 +201,7 @@ class Arrivals:
             [room] = await self._feed.open_rooms([room_id])
             try:
                 session.write(protocol.frame(events.RoomCreated(view)))
-                await self._chase(session, room, view.joined_seq, -1)
+                await self._catch_up.chase(session, room, view.joined_seq, -1)
             finally:
                 self._feed.release(room)
 
@@ -283,49 +279,3 @@ class Arrivals:
         except Exception:
             logger.exception("a session could not be brought into a room")
             session.close(CloseCode.INTERNAL, "internal error")
-
-    async def _with_history(self, session: Session, room: LiveRoom, rev: int) -> None:
-        position = room.seq
-        while True:
-            try:
-                await self._history.write_last(session, room, position + 1)
-                break
-            except Exception as error:
-                if not postgres.is_away(error):
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
-        await self._chase(session, room, position, rev)
-
-    async def _chase(self, session: Session, room: LiveRoom, since: int, rev: int) -> None:
-        """Write what the session has not seen until it has seen what everybody has; then attach it.
-
-        Arguments:
-            rev: of the room when the user was last known to be in it; when it has moved, the members are read again.
-        """
-        while not session.closing:
-            if since > room.seq:
-                await self._feed.repairs.catch_up(room)
-                if since > room.seq:  # a position from another life of this room
-                    session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
-                    since = room.seq
-            if since == room.seq and room.rev <= rev:
-                self._hub.attach(session, room)
-                return
-            try:
-                async with self._database.connection() as connection:
-                    rows = await message_store.select_messages_after(connection, room.id, since, PAGE)
-                    rev, members = await member_store.select_fence(connection, room.id, [session.user_id])
-            except Exception as error:
-                if not postgres.is_away(error):
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            if session.user_id not in members:
-                session.write(protocol.frame(events.RoomRemoved(events.InRoom(room.id))))
-                return
-            fresh: Sequence[Any] = [row for row in rows if row.seq <= room.seq]
-            messages = [live_message_of_row(row) for row in fresh]
-            own = session.user_id
-            session.write(b"".join(m.sent() if m.sender_id == own else m.received() for m in messages))
-            since = fresh[-1].seq if fresh else since
-            await session.drained()
