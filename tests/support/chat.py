@@ -74,18 +74,19 @@ class Pod:
 
 
 class Client:
-    """A WebSocket client that remembers all it got."""
+    """A WebSocket client that remembers all it got, and the types of what it sent."""
 
     def __init__(self, socket: Any) -> None:
         self.socket = socket
         self.ready: dict[str, Any] = {}
         self.frames: list[dict[str, Any]] = []
+        self.sent: list[str] = []
         self._taken = 0
 
     async def send(self, kind: str, **data: Any) -> None:
         """Send a frame, which is as documented."""
         text = json.dumps({"type": kind, "data": data}, default=str)
-        check_sent(text)
+        self.sent.append(check_sent(text))
         await self.socket.send(text)
 
     async def send_wrong(self, kind: str, data: Any) -> None:
