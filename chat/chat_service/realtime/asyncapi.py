@@ -173,6 +173,7 @@ def _handshake() -> Document:
         },
         "epoch": {
             "type": "string",
+            "maxLength": protocol.MAX_EPOCH_CHARACTERS,
             "description": "From `session.ready`: of which life of the database the positions in the URL are. If it "
             "is over, `room.reset` answers each.",
         },

@@ -32,6 +32,9 @@ ClientId = Annotated[
     ),
 ]
 
+MAX_EPOCH_CHARACTERS = 64
+Epoch = Annotated[str, msgspec.Meta(max_length=MAX_EPOCH_CHARACTERS, pattern="^[^\\x00]*$")]
+
 # --- client → server -------------------------------------------------------------------------------------------------
 
 
@@ -111,9 +114,9 @@ class ResumeData(msgspec.Struct, frozen=True, gc=False):
 
     rooms: Annotated[
         dict[UUID, Annotated[list[Seq], msgspec.Meta(min_length=1, max_length=2)]],
-        msgspec.Meta(max_length=10_000, extra_json_schema={"propertyNames": {"format": "uuid"}}),
+        msgspec.Meta(extra_json_schema={"propertyNames": {"format": "uuid"}}),  # as many as fit into a frame
     ]
-    epoch: str | None = None
+    epoch: Epoch | None = None
 
 
 class Resume(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="session.resume"):

@@ -26,7 +26,7 @@ from ..realtime.arrivals import Arrivals, Wanted
 from ..realtime.asyncapi import ADDRESS, MAX_RESUMED_ROOMS, SHORT_ADDRESS, encoded
 from ..realtime.fallback import QuartTransport, serve
 from ..realtime.keeper import Keeper
-from ..realtime.protocol import encode_user
+from ..realtime.protocol import MAX_EPOCH_CHARACTERS, encode_user
 from ..realtime.session import Handler, Session
 
 SUBPROTOCOL = "bearer"
@@ -67,7 +67,7 @@ def blueprint(
         wanted = Wanted(
             positions={} if by_frame else parse_positions(query.get("resume", "")),
             history_of=_room_id(query["room"]) if "room" in query else None,
-            epoch=query.get("epoch"),
+            epoch=_epoch(query["epoch"]) if "epoch" in query else None,
             by_frame=by_frame,
         )
         handover = handover_of(websocket.scope) if handover_allowed else None
@@ -184,6 +184,12 @@ def parse_positions(text: str) -> Mapping[UUID, int]:
 
 def _is_seq(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= MAX_SEQ
+
+
+def _epoch(text: str) -> str:
+    if len(text) > MAX_EPOCH_CHARACTERS or "\x00" in text:
+        raise Invalid(("epoch", "must be one of session.ready"))
+    return text
 
 
 def _room_id(text: str) -> UUID:

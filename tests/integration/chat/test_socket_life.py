@@ -58,11 +58,25 @@ async def test_an_expired_token_is_refused_by_name(pod: Pod, people: People) -> 
 
 
 @pytest.mark.parametrize(
-    "query", ["&room=x", "&resume=x", "&resume=%s", "&resume=%s:", "&resume=%s:1:2:3", "&resume=%s:-1"]
+    "query",
+    [
+        "&room=x",
+        "&room=",
+        "&resume=x",
+        "&resume=%s",
+        "&resume=%s:",
+        "&resume=%s:1:2:3",
+        "&resume=%s:-1",
+        "&resume=%s:9007199254740993",
+        "&resume=%s:1%%00",
+        "&resume=" + ",".join(["%s:1"] * 201),
+        "&epoch=%%00",
+        "&epoch=" + "x" * 65,
+    ],
 )
 async def test_a_query_that_makes_no_sense_is_refused(pod: Pod, people: People, query: str) -> None:
     [alice] = people(1)
-    status, problem = await refusal(pod.dial(alice, query.replace("%s", str(alice.id))))
+    status, problem = await refusal(pod.dial(alice, query.replace("%s", str(alice.id)).replace("%%", "%")))
     assert (status, problem["errors"][0]["field"]) == (422, query[1:].split("=")[0])
 
 
