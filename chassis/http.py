@@ -109,6 +109,13 @@ def no_content() -> Response:
     return response
 
 
+def accepted() -> Response:
+    """202, without a body: it will be done."""
+    response = no_content()
+    response.status_code = 202
+    return response
+
+
 async def read_body(model: type[ModelT], *, optional: bool = False) -> ModelT:
     """The request's JSON body as `model`; see `takes`."""
     try:

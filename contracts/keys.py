@@ -37,6 +37,16 @@ def login_failures(who: str) -> str:
     return f"parley:login-failures:{who}"
 
 
+def login_lockouts(who: str) -> str:
+    """How often that has led to a refusal lately: each one lasts longer than the one before."""
+    return f"parley:login-lockouts:{who}"
+
+
+def mail_quota(who: str) -> str:
+    """How many mails somebody has had sent lately; `who` is hashed where it was typed."""
+    return f"parley:mails:{who}"
+
+
 def room_channel(room_id: UUID) -> str:
     """Pub/sub: the bell of one room."""
     return f"{ROOM_PREFIX}{room_id}"

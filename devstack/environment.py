@@ -12,6 +12,9 @@ OURS = frozenset({"PORT", "HOST", "OPS_PORT", "DATA_DIR", "DATABASE_URL", "APP_R
     "SERVICE_NAME",
     "POD_NAME",
     "SIGNING_KEYS_FILE",
+    "SMTP_URL",
+    "SMTP_PORT",
+    "PUBLIC_URL",
 }
 
 

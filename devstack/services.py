@@ -2,7 +2,8 @@
 
 In commands and environments, `{python}` is this interpreter, `{data}` the data directory, `{keys}` the file of the
 signing keys, `{redis}` and `{kafka}` the engines, `{database[NAME]}` the URL of a database for its owner, `{url[NAME]}`
-the address of a service.
+the address of a service, `{port[NAME]}` a second port of it, `{smtp}` where mail goes, `{public}` where clients find all
+this.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import msgspec
 from devstack.databases import ROLE_SETTINGS
 
 # From the public side inwards; the highest stage stops first, the engines (0) last.
-GATEWAY, FRONT, BACK = 3, 2, 1
+GATEWAY, FRONT, BACK, MAIL = 4, 3, 2, 1
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     environment: Mapping[str, str] = {}
     stage: int = FRONT
+    second_port: bool = False  # it needs one more, `{port[NAME]}`
+    unless: str | None = None  # not started if this field of the settings is set
     gateway: bool = False  # the one on the port that the person chose; its /readyz is on a port of its own
 
 
@@ -83,6 +86,14 @@ PARLEY = Platform(
     ),
     services=(
         Service(
+            name="mail",
+            command=("{python}", "-m", "devstack.mail"),
+            environment={"SMTP_PORT": "{port[mail]}"},
+            stage=MAIL,
+            second_port=True,
+            unless="smtp_url",
+        ),
+        Service(
             name="auth",
             command=("{python}", "-m", "auth_service"),
             environment={
@@ -90,6 +101,8 @@ PARLEY = Platform(
                 "REDIS_URL": "{redis}",
                 "KAFKA_URL": "{kafka}",
                 "SIGNING_KEYS_FILE": "{keys}",
+                "SMTP_URL": "{smtp}",
+                "PUBLIC_URL": "{public}",
                 # The gateway, whatever the person says about proxies in front of it: that is for the gateway alone.
                 "TRUSTED_PROXIES": "127.0.0.0/8",
             },

@@ -13,6 +13,8 @@ SCHEMES = {
     "POSTGRES_URL": ("postgresql", "postgres"),
     "REDIS_URL": ("redis", "rediss"),
     "KAFKA_URL": ("kafka",),
+    "SMTP_URL": ("smtp", "smtps"),
+    "PUBLIC_URL": ("http", "https"),
 }
 
 
@@ -25,11 +27,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     postgres_url: str | None = None
     redis_url: str | None = None
     kafka_url: str | None = None
+    smtp_url: str | None = None  # instead of the page that shows mails
+    public_url: str | None = None  # where clients find the gateway, if not where it listens
     durable: bool = True  # False for tests only
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Settings from PORT, HOST, DATA_DIR, POSTGRES_URL, REDIS_URL and KAFKA_URL; an empty one counts as absent.
+    """Settings from PORT, HOST, DATA_DIR, POSTGRES_URL, REDIS_URL, KAFKA_URL, SMTP_URL and PUBLIC_URL; an empty one counts as absent.
 
     Raises:
         DevstackError: if one of them cannot be.
@@ -45,6 +49,8 @@ def load(environment: Mapping[str, str]) -> Settings:
         postgres_url=_url(given, "POSTGRES_URL"),
         redis_url=_url(given, "REDIS_URL"),
         kafka_url=_url(given, "KAFKA_URL"),
+        smtp_url=_url(given, "SMTP_URL"),
+        public_url=_url(given, "PUBLIC_URL"),
     )
 
 

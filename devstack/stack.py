@@ -53,6 +53,11 @@ class Stack:
         """
         self._settings = settings
         self._platform = platform
+        self._services = [
+            service
+            for service in platform.services
+            if service.unless is None or getattr(settings, service.unless) is None
+        ]
         self._say = say
         self._ports = Ports()
         self._folder = settings.data_dir.resolve()
@@ -98,7 +103,7 @@ class Stack:
     @property
     def gateway_url(self) -> str:
         """The address of the platform: of its first gateway, if a table of one's own has more."""
-        return self.urls[next(service.name for service in self._platform.services if service.gateway)]
+        return self.urls[next(service.name for service in self._services if service.gateway)]
 
     @property
     def database_urls(self) -> dict[str, str]:
@@ -143,21 +148,25 @@ class Stack:
         await self._engines.prepare()
         self._choose_ports()
         await together([self._start_engines(), self._run_jobs(None)])
-        await together([self._start(service) for service in self._platform.services])
+        await together([self._start(service) for service in self._services])
 
     async def close(self) -> None:
         """Stop everything in reverse order."""
         await self._engines.close()
 
     def _choose_ports(self) -> None:
-        for service in self._platform.services:
+        for service in self._services:
             wanted = self._settings.port if service.gateway else 0
             if wanted and not is_free(wanted, self._settings.host):
                 raise DevstackError(
                     f"Port {wanted} is in use by another program: end that one, or choose another port with PORT=."
                 )
             self._addresses[service.name] = self._ports.reserve(wanted) if wanted else self._ports.choose()
+        second = {service.name: self._ports.choose() for service in self._services if service.second_port}
         self._words = {
+            "port": second,
+            "smtp": self._settings.smtp_url or f"smtp://{LOOPBACK}:{second.get('mail', 0)}?starttls=never",
+            "public": self._settings.public_url or self.gateway_url,
             "python": sys.executable,
             "data": str(self._folder),
             "keys": str(self._folder / "signing-keys.json"),

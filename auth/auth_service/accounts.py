@@ -1,22 +1,23 @@
 """Accounts: who may log in, and what it takes."""
 
-from uuid import UUID
-
 import asyncpg
 
 from chassis.ids import uuid7
 from chassis.postgres import Postgres
-from chassis.problems import Conflict, Forbidden, Invalid, Problem, Unauthorized
+from chassis.problems import Conflict, Invalid, Problem
 from chassis.tokens import Claims
 
 from . import audit, events, policy
+from .credentials import Credentials, wrong_password
 from .devices import store_device
 from .hashing import Hasher
+from .mail.queue import MailQueue
 from .model import Account, Client, Device, Grant, Registration
 from .revocations import Revoker
 from .sessions import PASSWORD_CHANGED, Sessions
 from .store import accounts as store
-from .throttle import Throttle, account_name
+from .store import email_tokens as store_tokens
+from .throttle import Throttle
 
 _TAKEN = {
     store.USERNAME_TAKEN: ("username_taken", "This username is taken."),
@@ -28,19 +29,28 @@ class Accounts:
     """Registers users, logs them in, changes their passwords."""
 
     def __init__(
-        self, postgres: Postgres, hasher: Hasher, throttle: Throttle, sessions: Sessions, revoker: Revoker
+        self,
+        postgres: Postgres,
+        hasher: Hasher,
+        credentials: Credentials,
+        throttle: Throttle,
+        sessions: Sessions,
+        revoker: Revoker,
+        queue: MailQueue,
     ) -> None:
         self._postgres = postgres
         self._hasher = hasher
+        self._credentials = credentials
         self._throttle = throttle
         self._sessions = sessions
         self._revoker = revoker
+        self._queue = queue
 
     async def register(self, registration: Registration, client: Client) -> Grant:
-        """Make an account and log it in.
+        """Make an account and log it in; an address gets a mail with which it is verified.
 
         Raises:
-            Invalid: naming every field that is not acceptable.
+            Invalid: naming every field that is not acceptable; `common_password` for one that everybody guesses.
             Conflict: `username_taken` or `email_taken`.
             Unavailable: too many passwords are being hashed.
         """
@@ -53,6 +63,8 @@ class Accounts:
         for constraint, is_taken in zip((store.USERNAME_TAKEN, store.EMAIL_TAKEN), taken, strict=True):
             if is_taken:  # spares a hash; the answer that counts is the constraint's, below
                 raise _taken(constraint)
+        about = [registration.username, registration.email, registration.display_name]
+        self._credentials.refuse_common("password", registration.password, about)
         password_hash = await self._hasher.hash(registration.password)
         try:
             async with self._postgres.transaction() as connection:
@@ -65,11 +77,13 @@ class Accounts:
                     password_hash,
                 )
                 await events.user_registered(connection, account)
+                await self._queue.put(connection, "verify_email", account.id, account.email)
                 grant, session_id = await self._sessions.begin(connection, account, client)
                 if registration.fcm_token is not None:
                     await store_device(connection, Device(registration.fcm_token, "fcm", account.id, session_id))
         except asyncpg.UniqueViolationError as error:
             raise _taken(error.constraint_name) from None
+        self._queue.nudge()
         audit.record("registered", user_id=account.id, session_id=session_id, address=client.address)
         return grant
 
@@ -85,18 +99,18 @@ class Accounts:
             Unavailable: too many passwords are being hashed.
         """
         self._hasher.refuse_if_full()
-        try:
-            async with self._throttle.attempt(account_name(name)):
-                return await self._log_in(name, password, client)
-        except Problem as problem:
-            if problem.status == 429:
-                audit.record("login_throttled", address=client.address)
-            raise
-
-    async def _log_in(self, name: str, password: str, client: Client) -> Grant:
         async with self._postgres.connection() as connection:
             select = store.select_account_by_email if "@" in name else store.select_account_by_username
             account = await select(connection, policy.fold(name))
+        try:
+            async with self._throttle.login(account.id if account else None, name, client.address):
+                return await self._log_in(account, password, client)
+        except Problem as problem:
+            if problem.status == 429:
+                audit.record("login_throttled", user_id=account.id if account else None, address=client.address)
+            raise
+
+    async def _log_in(self, account: Account | None, password: str, client: Client) -> Grant:
         matches = await self._hasher.verify(account.password_hash if account else None, password)
         if account is None or not matches:
             audit.record("login_failed", user_id=account.id if account else None, address=client.address)
@@ -113,37 +127,23 @@ class Accounts:
         """Set a new password and end every other session.
 
         Raises:
-            Forbidden: `wrong_password`; a 401 would tell the client that its token is bad.
-            TooMany: too many wrong ones, counted apart from logins, so that nobody else can lock the owner out.
-            Unavailable: too many passwords are being hashed.
+            Invalid: the new one cannot be one.
+            Forbidden, TooMany, Unavailable: see `Credentials.prove`.
         """
         if not policy.is_password(new):
             raise Invalid(("new_password", "must be 8-128 characters"))
-        self._hasher.refuse_if_full()
-        async with self._throttle.attempt(f"u:{claims.user_id}"):
-            account = await self.of(claims.user_id)
-            if not await self._hasher.verify(account.password_hash, current):
-                audit.record("password_change_failed", user_id=account.id, address=client.address)
-                raise Forbidden("The current password is another one.", code="wrong_password")
-            password_hash = await self._hasher.hash(new)
-            async with self._postgres.transaction() as connection:
-                if not await store.update_password(connection, account.id, account.credentials_version, password_hash):
-                    raise Forbidden("The current password is another one.", code="wrong_password")
-                ended = await self._sessions.end_others(connection, account.id, claims.session_id, PASSWORD_CHANGED)
+        account = await self._credentials.prove(claims.user_id, current, client, "password_change_failed")
+        password_hash = await self._credentials.new_hash("new_password", new, [account.username, account.email])
+        async with self._postgres.transaction() as connection:
+            if not await store.update_password(connection, account.id, account.credentials_version, password_hash):
+                raise wrong_password()
+            ended = await self._sessions.end_others(connection, account.id, claims.session_id, PASSWORD_CHANGED)
+            await store_tokens.delete_email_tokens(connection, account.id, "reset_password")
+            recipient = account.email if account.email_verified else None
+            await self._queue.put(connection, "password_changed", account.id, recipient)
         await self._revoker.announce(ended)
+        self._queue.nudge()
         audit.record("password_changed", user_id=account.id, session_id=claims.session_id, address=client.address)
-
-    async def of(self, user_id: UUID) -> Account:
-        """The account of a user who has a valid token.
-
-        Raises:
-            Unauthorized: it is gone.
-        """
-        async with self._postgres.connection() as connection:
-            account = await store.select_account(connection, user_id)
-        if account is None:
-            raise Unauthorized("The account is gone.", code="token_revoked")
-        return account
 
     async def _keep_hash_fresh(self, account: Account, password: str) -> None:
         """Hash again if the parameters have changed since; this is the only time the password is at hand."""

@@ -50,3 +50,11 @@ def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def bucket(address: str) -> str:
+    """What an address is counted as: itself, or the /64 of an IPv6 one, of which every client has plenty."""
+    parsed = _parse(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address) + "/64"
+    return address

@@ -21,14 +21,21 @@ from contracts.internal import TOKEN_AUDIENCE, TOKEN_ISSUER
 
 from .accounts import Accounts
 from .addresses import parse_networks
+from .credentials import Credentials
 from .devices import Devices
 from .directory import Directory
+from .emails import Emails
 from .hashing import Hasher
 from .housekeeping import Housekeeping
 from .keyring import KeyRing
+from .mail.postman import MailSettings, Postman
+from .mail.queue import MailQueue
+from .mail.smtp import parse_smtp_url
+from .mail.writing import check_sender
 from .revocations import Revoker
 from .routes import accounts as account_routes
 from .routes import devices as device_routes
+from .routes import emails as email_routes
 from .routes import internal as internal_routes
 from .routes import sessions as session_routes
 from .routes import tokens as token_routes
@@ -36,7 +43,8 @@ from .routes import users as user_routes
 from .routes.caller import caller
 from .sessions import Sessions
 from .settings import Settings
-from .throttle import Throttle
+from .strength import Strength
+from .throttle import MailQuota, Throttle
 from .tickets import Tickets
 from .tokens import TokenIssuer
 
@@ -80,6 +88,15 @@ def create_app(settings: Settings) -> Service:
     )
     lifecycle.add("revoker", revoker)
     lifecycle.add("housekeeping", Housekeeping(postgres))
+    server = parse_smtp_url(settings.smtp_url) if settings.smtp_url is not None else None
+    queue = MailQueue(enabled=server is not None)
+    check_sender(settings.mail_from)
+    mails = MailSettings(
+        settings.mail_from,
+        settings.public_url,
+        {"verify_email": settings.verification_seconds, "reset_password": settings.password_reset_seconds},
+    )
+    lifecycle.add("postman", Postman(postgres, queue, server, mails))
 
     issuer = TokenIssuer(
         key_ring, issuer=TOKEN_ISSUER, audience=TOKEN_AUDIENCE, lifetime_seconds=settings.access_token_seconds
@@ -94,10 +111,19 @@ def create_app(settings: Settings) -> Service:
     throttle = Throttle(
         client,
         limit=settings.login_failures,
+        address_limit=settings.login_address_failures,
         window_seconds=settings.login_failures_seconds,
         enabled=settings.rate_limits == "on",
     )
-    accounts = Accounts(postgres, hasher, throttle, sessions, revoker)
+    credentials = Credentials(postgres, hasher, Strength(settings.common_passwords), throttle)
+    accounts = Accounts(postgres, hasher, credentials, throttle, sessions, revoker, queue)
+    quota = MailQuota(
+        client,
+        limit=settings.mails_per_hour,
+        address_limit=settings.mails_per_hour_and_address,
+        enabled=settings.rate_limits == "on",
+    )
+    emails = Emails(postgres, queue, quota, credentials, throttle, sessions, revoker)
     directory = Directory(postgres)
     revocations = Revocations(
         client,
@@ -110,7 +136,8 @@ def create_app(settings: Settings) -> Service:
 
     app = create_quart("auth_service", title="Parley auth", max_body_bytes=settings.max_body_bytes, verify=guard)
     describe = caller(trusted)
-    app.register_blueprint(account_routes.blueprint(accounts, describe))
+    app.register_blueprint(account_routes.blueprint(accounts, credentials, describe))
+    app.register_blueprint(email_routes.blueprint(emails, describe))
     app.register_blueprint(session_routes.blueprint(sessions, describe))
     app.register_blueprint(
         token_routes.blueprint(sessions, Tickets(client, lifetime_seconds=settings.ticket_seconds), key_ring, describe)

@@ -9,6 +9,7 @@ from chassis.postgres import Postgres, is_away
 
 from . import events
 from .store import devices as store_devices
+from .store import email_tokens as store_email_tokens
 from .store import refresh_tokens as store_refresh_tokens
 from .store import sessions as store_sessions
 from .store.accounts import lock_users
@@ -20,7 +21,7 @@ BATCH = 500
 
 
 class Housekeeping:
-    """Deletes expired refresh tokens and, a day after, their sessions, as a component."""
+    """Deletes expired tokens and, a day after the last refresh token, their sessions, as a component."""
 
     def __init__(self, postgres: Postgres, *, interval_seconds: float = INTERVAL_SECONDS) -> None:
         self._postgres = postgres
@@ -37,6 +38,8 @@ class Housekeeping:
 
     async def tidy(self) -> None:
         """One round."""
+        async with self._postgres.connection() as connection:
+            await store_email_tokens.delete_expired_email_tokens(connection)
         while True:
             async with self._postgres.connection() as connection:
                 if await store_refresh_tokens.delete_expired_refresh_tokens(connection, BATCH) < BATCH:

@@ -1,7 +1,7 @@
 """The nouns of this service. Bodies of requests and replies are here too where they are more than one route's."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,8 @@ Username = Annotated[
 ]  # the pattern itself is policy's, whose message a person can read
 NewPassword = Annotated[str, msgspec.Meta(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD)]
 Password = Annotated[str, msgspec.Meta(max_length=MAX_PASSWORD)]  # a short one is simply wrong
+MailKind = Literal["verify_email", "reset_password", "password_changed", "email_changed"]
+TokenPurpose = Literal["verify_email", "reset_password"]
 DeviceToken = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_DEVICE_TOKEN)]
 
 
@@ -87,6 +89,23 @@ class Device(msgspec.Struct, frozen=True):
     platform: str
     user_id: UUID
     session_id: UUID
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """A mail to be sent; without a user it goes to whoever has that address, if anybody does."""
+
+    id: UUID
+    kind: MailKind
+    user_id: UUID | None
+    recipient: str
+    attempts: int
+
+
+class EmailToken(msgspec.Struct, frozen=True):
+    """What somebody proves who has read a mail: that the address is his."""
+
+    user_id: UUID
+    email: str
 
 
 class AccessToken(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ LOGOUT = "logout"
 LOGOUT_ALL = "logout_all"
 ENDED_BY_USER = "ended_by_user"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105  a reason, not a password
+PASSWORD_RESET = "password_reset"  # noqa: S105
 REFRESH_REUSED = "refresh_reused"
 
 
@@ -115,9 +116,9 @@ class Sessions:
             raise NotFound("You have no such session.")
         audit.record("session_ended", user_id=user_id, session_id=session_id, address=client.address)
 
-    async def end_others(self, connection: Connection, user_id: UUID, spared: UUID, reason: str) -> list[Ended]:
-        """End all sessions of a user but one in the caller's transaction, who holds the user, and announces them after
-        the commit."""
+    async def end_others(self, connection: Connection, user_id: UUID, spared: UUID | None, reason: str) -> list[Ended]:
+        """End all sessions of a user, but one if it is given, in the caller's transaction, who holds the user, and
+        announces them after the commit."""
         ended = await store.end_sessions(connection, user_id, spared, reason)
         await self._after_end(connection, ended)
         return ended

@@ -41,6 +41,17 @@ class Settings(KafkaSettings, frozen=True, kw_only=True):
     hashing_threads: Positive = 2
     hashing_queue: Annotated[int, msgspec.Meta(ge=0)] = 32  # hashes that may wait for a thread; beyond it 503
 
+    common_passwords: Annotated[int, msgspec.Meta(ge=0)] = 10_000  # so many of the most common are refused
+
     rate_limits: OnOff = "on"
     login_failures: Positive = 10  # per account within the window, then 429
     login_failures_seconds: Positive = 15 * 60
+    login_address_failures: Positive = 100  # per client address within the window, whatever the accounts
+    mails_per_hour: Positive = 5  # that a user, or somebody who asks for an address, may have sent
+    mails_per_hour_and_address: Positive = 30  # that a client address may have sent
+
+    public_url: Url = "http://127.0.0.1:8000"  # where clients find the platform: the base of links in mails
+    smtp_url: Url | None = None  # smtp:// or smtps://[user:password@]host[:port][?starttls=required|offered|never]
+    mail_from: str = "Parley <no-reply@localhost>"
+    verification_seconds: Positive = 24 * 3600  # life of a link that confirms an address
+    password_reset_seconds: Positive = 3600  # life of a link that sets a new password

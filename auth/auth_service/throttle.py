@@ -1,117 +1,137 @@
-"""Counting failed logins per account: so many in a window, then 429 until the window ends."""
+"""How often somebody may try: failed logins by account and by address, and mails that are sent at somebody's wish."""
 
+import contextlib
 import hashlib
-import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from uuid import UUID
 
 from redis.asyncio import Redis
 
-from chassis import metrics
 from chassis.problems import Problem, TooMany
-from chassis.redis import RedisAway, guarded
 from contracts import keys
 
+from .addresses import bucket
+from .counters import Counters
 from .policy import fold
 
-MAX_LOCAL = 10_000
-
-_TAKE_BACK = """
-if redis.call('EXISTS', KEYS[1]) == 1 then
-    return redis.call('DECR', KEYS[1])
-end
-return 0
-"""
+HOUR_SECONDS = 3600
 
 
-def account_name(given: str) -> str:
-    """Under what a login is counted: what was typed, whether or not there is such an account, hashed, because people
-    type passwords into the wrong field."""
-    return "n:" + hashlib.sha256(fold(given).encode()).hexdigest()[:32]
+def typed(text: str) -> str:
+    """What was typed, as the name of a count: hashed, because people type passwords into the wrong field."""
+    return "n:" + hashlib.sha256(fold(text).encode()).hexdigest()[:32]
 
 
 class Throttle:
-    """Failures by name, in Redis, and in this process while Redis is away.
+    """Failures of logins and of whatever else takes a password.
 
     Arguments:
         redis: the client.
-        limit: how many failures a window may have.
-        window_seconds: from the first failure on.
+        limit: how many failures of one account a window may have.
+        address_limit: and how many of one client address, whatever the accounts.
+        window_seconds: from the first failure on; see `Counters.count` for how it grows.
         enabled: False lets everything through.
     """
 
-    def __init__(self, redis: "Redis", *, limit: int, window_seconds: int, enabled: bool = True) -> None:
-        self._redis = redis
+    def __init__(
+        self, redis: "Redis", *, limit: int, address_limit: int, window_seconds: int, enabled: bool = True
+    ) -> None:
+        self._counters = Counters(redis, mode="login_throttle_without_redis")
         self._limit = limit
+        self._address_limit = address_limit
         self._window_seconds = window_seconds
         self._enabled = enabled
-        self._local: OrderedDict[str, tuple[int, float]] = OrderedDict()  # count, end of the window (monotonic)
 
     @asynccontextmanager
-    async def attempt(self, name: str) -> AsyncIterator[None]:
-        """Around one attempt. It is counted before it is made, so that many at once are no more than many in a row; it
-        stays counted if it ends in a 4xx, is taken back if it could not be made, and wipes the count if it succeeds.
+    async def login(self, user_id: UUID | None, name: str, address: str) -> AsyncIterator[None]:
+        """Around one login. It is counted before it is made, so that many at once are no more than many in a row; it
+        stays counted if it ends in a 4xx, and is taken back if it could not be made. A success wipes the account's
+        count, not the address's: else an account of one's own would be the way to guess at all others.
+
+        Arguments:
+            user_id: whose, however he was named; None: there is no such account, which is counted just so.
+            name: what was typed.
+            address: of the client; "" is not counted.
 
         Raises:
             TooMany: there have been too many failures.
         """
+        who = f"i:{user_id}" if user_id is not None else typed(name)
+        async with contextlib.AsyncExitStack() as stack:
+            if address:
+                await stack.enter_async_context(
+                    self._attempt(f"a:{bucket(address)}", self._address_limit, "from this address", wipes=False)
+                )
+            await stack.enter_async_context(self._attempt(who, self._limit, "for this account", wipes=True))
+            yield
+
+    @asynccontextmanager
+    async def proof(self, user_id: UUID) -> AsyncIterator[None]:
+        """Around the password of somebody who is logged in: counted apart from logins, so that nobody else can lock the
+        owner out. Raises as `login`."""
+        async with self._attempt(f"u:{user_id}", self._limit, "for this account", wipes=True):
+            yield
+
+    async def forgive(self, user_id: UUID) -> None:
+        """Wipe the counts of an account whose owner has proved himself in another way."""
+        for who in (f"i:{user_id}", f"u:{user_id}"):
+            await self._counters.forget(keys.login_failures(who), keys.login_lockouts(who))
+
+    @asynccontextmanager
+    async def _attempt(self, who: str, limit: int, what: str, *, wipes: bool) -> AsyncIterator[None]:
         if not self._enabled:
             yield
             return
-        count, left = await self._count(name)
-        if count > self._limit:
-            raise TooMany(left, "Too many failed logins for this account.", code="too_many_failures")
+        key, growing = keys.login_failures(who), keys.login_lockouts(who)
+        count, left = await self._counters.count(key, limit=limit, window_seconds=self._window_seconds, growing=growing)
+        if count > limit:
+            raise TooMany(left, f"Too many failed logins {what}.", code="too_many_failures")
         try:
             yield
         except Problem as problem:
             if problem.status >= 500:
-                await self._take_back(name)
+                await self._counters.take_back(key)
             raise
         except BaseException:
-            await self._take_back(name)
+            await self._counters.take_back(key)
             raise
-        await self._forget(name)
+        if wipes:
+            await self._counters.forget(key, growing)
+        else:
+            await self._counters.take_back(key)
 
-    async def _count(self, name: str) -> tuple[int, float]:
-        key = keys.login_failures(name)
-        try:
-            async with guarded(), self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.set(key, 0, ex=self._window_seconds, nx=True)
-                pipeline.incr(key)
-                pipeline.ttl(key)
-                _, count, left = await pipeline.execute()
-                return int(count), float(left)
-        except RedisAway:
-            metrics.degraded.labels("login_throttle_without_redis").inc()
-            return self._count_here(name)
 
-    def _count_here(self, name: str) -> tuple[int, float]:
-        now = time.monotonic()
-        count, ends = self._local.pop(name, (0, 0.0))
-        if ends <= now:
-            count, ends = 0, now + self._window_seconds
-        self._local[name] = (count + 1, ends)
-        if len(self._local) > MAX_LOCAL:
-            self._local.popitem(last=False)
-        return count + 1, ends - now
+class MailQuota:
+    """Mails that somebody may have sent in an hour.
 
-    async def _take_back(self, name: str) -> None:
-        if name in self._local:
-            count, ends = self._local[name]
-            self._local[name] = (count - 1, ends)
+    Arguments:
+        redis: the client.
+        limit: by a user, and to an address that somebody typed.
+        address_limit: by a client address.
+        enabled: False lets everything through.
+    """
+
+    def __init__(self, redis: "Redis", *, limit: int, address_limit: int, enabled: bool = True) -> None:
+        self._counters = Counters(redis, mode="mail_quota_without_redis")
+        self._limit = limit
+        self._address_limit = address_limit
+        self._enabled = enabled
+
+    async def take(self, who: str, address: str) -> None:
+        """Count one mail.
+
+        Arguments:
+            who: `u:<user id>`, or `typed` of an address, whether or not there is an account of it.
+            address: of the client.
+
+        Raises:
+            TooMany: that was the last one for a while.
+        """
+        if not self._enabled:
             return
-        await self._quietly(self._redis.eval(_TAKE_BACK, 1, keys.login_failures(name)))
-
-    async def _forget(self, name: str) -> None:
-        self._local.pop(name, None)
-        await self._quietly(self._redis.delete(keys.login_failures(name)))
-
-    @staticmethod
-    async def _quietly(command: Awaitable[Any]) -> None:
-        try:
-            async with guarded():
-                await command
-        except RedisAway:
-            pass  # the count ends with its window
+        wanted = [(f"a:{bucket(address)}", self._address_limit)] if address else []
+        for name, limit in [*wanted, (who, self._limit)]:
+            count, left = await self._counters.count(keys.mail_quota(name), limit=limit, window_seconds=HOUR_SECONDS)
+            if count > limit:
+                raise TooMany(left, "Too many mails; look into your mailbox, or wait.")

@@ -10,6 +10,7 @@ from chassis.http import bearer, claims, gives, no_content, public, reply, takes
 from chassis.times import rfc3339
 
 from ..accounts import Accounts
+from ..credentials import Credentials
 from ..model import MAX_EMAIL, Grant, NewPassword, Password, Registration
 from .caller import Caller
 
@@ -40,7 +41,7 @@ class Me(msgspec.Struct, frozen=True):
     session_id: UUID
 
 
-def blueprint(accounts: Accounts, caller: Caller) -> Blueprint:
+def blueprint(accounts: Accounts, credentials: Credentials, caller: Caller) -> Blueprint:
     """The routes of accounts."""
     routes = Blueprint("accounts", __name__)
 
@@ -67,7 +68,7 @@ def blueprint(accounts: Accounts, caller: Caller) -> Blueprint:
     @gives(Me)
     async def me() -> Response:
         """Who am I?"""
-        account = await accounts.of(claims().user_id)
+        account = await credentials.account(claims().user_id)
         return reply(
             Me(
                 account.id,

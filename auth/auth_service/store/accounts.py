@@ -111,6 +111,52 @@ async def lock_users(connection: Connection, user_ids: Collection[UUID]) -> None
     await connection.execute("SELECT 1 FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", list(user_ids))
 
 
+async def lock_and_select_account(connection: Connection, user_id: UUID) -> Account | None:
+    """The account of that id, which nobody else changes until this transaction ends; see `lock_users`."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)  # noqa: S608
+    return _account(row) if row is not None else None
+
+
+async def update_email(connection: Connection, user_id: UUID, email: str) -> None:
+    """Give an account an address that its owner has proved. Whoever has merely claimed it loses it.
+
+    Raises:
+        asyncpg.UniqueViolationError: somebody else has proved it too.
+    """
+    await connection.execute(
+        """
+        UPDATE users
+           SET email = NULL, updated_at = now()
+         WHERE lower(email) = lower($2 COLLATE "C") AND id <> $1 AND email_verified_at IS NULL
+        """,
+        user_id,
+        email,
+    )
+    await connection.execute(
+        """
+        UPDATE users
+           SET email = $2, email_verified_at = now(), updated_at = now()
+         WHERE id = $1
+        """,
+        user_id,
+        email,
+    )
+
+
+async def reset_password(connection: Connection, user_id: UUID, password_hash: str) -> None:
+    """Set a new password for somebody who has proved that the account's address is his."""
+    await connection.execute(
+        """
+        UPDATE users
+           SET password_hash = $2, credentials_version = credentials_version + 1,
+               email_verified_at = coalesce(email_verified_at, now()), updated_at = now()
+         WHERE id = $1
+        """,
+        user_id,
+        password_hash,
+    )
+
+
 async def update_password(connection: Connection, user_id: UUID, credentials_version: int, password_hash: str) -> bool:
     """Set a new password, if it is still the version that was checked."""
     status = await connection.execute(

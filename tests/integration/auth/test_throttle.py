@@ -49,7 +49,7 @@ async def test_the_window_ends(auth: Auth, redis_client: "Redis") -> None:
     user = await auth.register()
     for _ in range(11):
         await log_in(auth, user.username)
-    counters = await redis_client.keys("parley:login-failures:*")
+    counters = await redis_client.keys("parley:login-failures:[^a]*")
     assert len(counters) == 1
     assert user.username.lower().encode() not in counters[0]
     await redis_client.pexpire(counters[0], 1)
@@ -86,4 +86,57 @@ async def test_an_attempt_that_could_not_be_made_does_not_count(
         assert [(await log_in(auth, user.username, PASSWORD)).status_code for _ in range(12)] == [503] * 12
         await postgres_link.heal()
         assert (await log_in(auth, user.username, PASSWORD)).status_code == 200
-        assert await redis_client.keys("parley:login-failures:*") == []
+        assert await redis_client.keys("parley:login-failures:[^a]*") == []
+        assert await redis_client.get("parley:login-failures:a:127.0.0.1") == b"0"
+
+
+async def test_each_refusal_lasts_longer_than_the_one_before(auth: Auth, redis_client: "Redis") -> None:
+    user = await auth.register()
+    waits = []
+    for _ in range(7):
+        for _ in range(10):
+            assert (await log_in(auth, user.username)).status_code == 401
+        refused = await log_in(auth, user.username, PASSWORD)
+        waits.append(round(int(refused.headers["retry-after"]) / 900))
+        assert int((await log_in(auth, user.username)).headers["retry-after"]) <= waits[-1] * 900  # asking is free
+        (counter,) = await redis_client.keys("parley:login-failures:i:*")
+        await redis_client.delete(counter)  # as time does
+    assert waits == [1, 2, 4, 8, 16, 16, 16]
+    assert (await log_in(auth, user.username, PASSWORD)).status_code == 200
+    assert await redis_client.keys("parley:login-lockouts:*") == []
+
+
+async def test_by_name_and_by_address_it_is_one_account(auth: Auth) -> None:
+    name = auth.name()
+    await auth.register(username=name, email=f"{name}@example.org")
+    for number in range(10):
+        assert (await log_in(auth, name if number % 2 else f"{name}@example.org")).status_code == 401
+    assert (await log_in(auth, name, PASSWORD)).status_code == 429
+    assert (await log_in(auth, f"{name}@example.org", PASSWORD)).status_code == 429
+
+
+async def test_one_address_cannot_try_one_password_at_every_account(start_auth: StartAuth) -> None:
+    async with start_auth(login_address_failures=20, rate_limits="on") as auth:
+        auth.api.headers["X-Forwarded-For"] = "2001:db8::1"
+        users = [await auth.register() for _ in range(3)]
+        own = await auth.register()
+        for number in range(20):
+            assert (await log_in(auth, f"nobody-{number}")).status_code == 401
+            if number % 5 == 0:  # an account of one's own does not wipe it
+                assert (await log_in(auth, own.username, PASSWORD)).status_code == 200
+        refused = await log_in(auth, users[0].username, PASSWORD)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_failures")
+        auth.api.headers["X-Forwarded-For"] = "2001:db8::ffff"  # the same /64
+        assert (await log_in(auth, users[1].username, PASSWORD)).status_code == 429
+        auth.api.headers["X-Forwarded-For"] = "2001:db8:0:1::1"
+        assert (await log_in(auth, users[2].username, PASSWORD)).status_code == 200
+
+
+async def test_an_owner_who_is_logged_in_notices_nothing(auth: Auth) -> None:
+    user = await auth.register()
+    for _ in range(12):
+        await log_in(auth, user.username)
+    assert (await user.call("GET", "/auth/me")).status_code == 200
+    assert (await auth.refresh(user.refresh_token)).status_code == 200
+    body = {"current_password": PASSWORD, "new_password": "the next password"}
+    assert (await user.call("POST", "/auth/password", json=body)).status_code == 204

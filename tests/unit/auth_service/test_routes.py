@@ -10,6 +10,9 @@ PUBLIC = {
     "/auth/login",
     "/login",
     "/auth/refresh",
+    "/auth/email/verify/confirm",
+    "/auth/password/reset",
+    "/auth/password/reset/confirm",
     "/.well-known/jwks.json",
     "/openapi.json",
 }
@@ -24,4 +27,4 @@ def test_what_is_not_listed_here_needs_a_token() -> None:
         found[getattr(app.view_functions[rule.endpoint], ACCESS)].add(rule.rule)  # type: ignore[attr-defined]
     assert found["public"] == PUBLIC
     assert found["internal"] == INTERNAL
-    assert len(found["bearer"]) == 9
+    assert len(found["bearer"]) == 11

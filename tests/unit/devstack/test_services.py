@@ -13,6 +13,9 @@ WORDS: dict[str, Any] = {
     "keys": "/data/keys.json",
     "redis": "redis://",
     "kafka": "kafka://",
+    "smtp": "smtp://",
+    "public": "http://",
+    "port": dict.fromkeys(NAMES, 1),
     "url": {name: f"http://{name}" for name in NAMES},
     "database": {name: f"postgresql://{name}" for name in PARLEY.databases},
 }
