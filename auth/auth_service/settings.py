@@ -51,7 +51,7 @@ class Settings(KafkaSettings, frozen=True, kw_only=True):
     mails_per_hour_and_address: Positive = 30  # that a client address may have sent
 
     public_url: Url = "http://127.0.0.1:8000"  # where clients find the platform: the base of links in mails
-    smtp_url: Url | None = None  # smtp:// or smtps://[user:password@]host[:port][?starttls=required|offered|never]
-    mail_from: str = "Parley <no-reply@localhost>"
+    smtp_url: Url | None = None  # smtp:// (with STARTTLS) or smtps://; without it no mail is sent
+    mail_from: str = "Parley <no-reply@localhost>"  # of all mails
     verification_seconds: Positive = 24 * 3600  # life of a link that confirms an address
     password_reset_seconds: Positive = 3600  # life of a link that sets a new password

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from html import escape
-from typing import Annotated, cast
+from typing import cast
 
 import msgspec
 from quart import Response, request
@@ -33,7 +33,7 @@ MAIL = "<h2>{subject}</h2><p>to {recipients}, {at}</p><pre>{text}</pre>"
 class Settings(ServiceSettings, frozen=True, kw_only=True):
     """Where mail is taken, beside where the page is."""
 
-    smtp_port: Annotated[Port, msgspec.Meta(ge=1)]
+    smtp_port: Port
 
 
 class Mails(msgspec.Struct, frozen=True):

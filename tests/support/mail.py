@@ -11,6 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from devstack.mail.sink import Caught, Sink
 
 SECONDS = 10
+TOKEN = re.compile(r"#token=([\w-]+)")
 
 
 class MailServer(Sink):
@@ -64,6 +65,6 @@ async def mail_server(port: int = 0) -> AsyncIterator[MailServer]:
 
 def token_in(mail: Caught) -> str:
     """The token of the link in a mail."""
-    found = re.search(r"#token=([\w-]+)", mail.text)
+    found = TOKEN.search(mail.text)
     assert found is not None, mail.text
     return found[1]

@@ -219,7 +219,7 @@ async def test_an_unknown_address_makes_no_difference(start_auth: StartAuth, mai
 
 
 async def test_a_weak_new_password_does_not_use_the_link_up(auth: Auth, mails: MailServer) -> None:
-    user, email = await verified(auth, mails)
+    _, email = await verified(auth, mails)
     await ask_for_reset(auth, email)
     token = token_in(await mails.wait(email, 2))
     for password, code in (
