@@ -2,8 +2,8 @@
 
 In commands and environments, `{python}` is this interpreter, `{data}` the data directory, `{keys}` the file of the
 signing keys, `{redis}` and `{kafka}` the engines, `{database[NAME]}` the URL of a database for its owner, `{url[NAME]}`
-the address of a service, `{port[NAME]}` a second port of it, `{smtp}` where mail goes, `{public}` where clients find all
-this.
+the address of a service, `{port[NAME]}` a second port of it, `{smtp}` where mail goes, `{public}` where clients find
+all this.
 """
 
 from collections.abc import Mapping

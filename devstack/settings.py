@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Settings from PORT, HOST, DATA_DIR, POSTGRES_URL, REDIS_URL, KAFKA_URL, SMTP_URL and PUBLIC_URL; an empty one counts as absent.
+    """Settings from PORT, HOST, DATA_DIR, POSTGRES_URL, REDIS_URL, KAFKA_URL, SMTP_URL and PUBLIC_URL; an empty one
+    counts as absent.
 
     Raises:
         DevstackError: if one of them cannot be.
