@@ -13,7 +13,7 @@ from . import policy
 from .model import Message, PersonRow, RoomRow, user_of
 from .realtime.bells import Bells
 from .realtime.ledger import Entry, Ledger, Outcome
-from .realtime.protocol import encode_user
+from .realtime.live import encode_user
 from .store import messages as message_store
 from .store import rooms as room_store
 from .views import Online, view_messages
@@ -73,6 +73,19 @@ class Messages:
             views = await view_messages(connection, self._presence, member_id, room_id, rows)
         return MessagePage(room.last_seq, views)
 
+    async def one(self, member_id: UUID, room_id: UUID, seq: int) -> Message:
+        """A message as a member sees it; that he is one has been checked.
+
+        Raises:
+            NotFound: there is no such message.
+        """
+        async with self._database.connection() as connection:
+            rows = await message_store.select_messages_after(connection, room_id, seq - 1, 1)
+            views = await view_messages(connection, self._presence, member_id, room_id, rows)
+        if not views or views[0].seq != seq:
+            raise NotFound("There is no such message.", code="message_not_found")
+        return views[0]
+
     async def mark_read(self, member_id: UUID, room_id: UUID) -> int:
         """Everything in the room is read; the marker.
 
@@ -88,11 +101,13 @@ class Messages:
             self._bells.read(room_id, member_id, seq)
         return seq
 
-    async def send(self, sender: PersonRow, room_id: UUID, content: str, client_id: str | None) -> Message:
-        """Send to a room; a known client_id gives its first message, with `duplicate`.
+    async def send(
+        self, sender: PersonRow, room_id: UUID, content: str, client_id: str | None, reply_to: int | None
+    ) -> Message:
+        """Send to a room; a known client_id gives its first message as it is now, with `duplicate`.
 
         Raises:
-            Invalid: the content or the client_id.
+            Invalid: the content or the client_id, or there is no message `reply_to` in the room.
             NotFound: he is no member.
             Conflict: the client_id was used for another message.
             Unavailable: it could not be stored now; outcome unknown, so repeat it with the same client_id.
@@ -105,11 +120,13 @@ class Messages:
 
         def entry(done: Callable[[Entry, Outcome], None]) -> Entry:
             key = client_id or str(message_id)
-            return Entry(message_id, room_id, sender.id, key, content, encode_user(author), done)
+            return Entry(message_id, room_id, sender.id, key, content, encode_user(author), done, reply_to)
 
         outcome = await self._ledger.send(entry)
         if outcome.code not in ("stored", "duplicate") or outcome.id is None:
             raise _problem_of(outcome)
+        if outcome.code == "duplicate":
+            return msgspec.structs.replace(await self.one(sender.id, room_id, outcome.seq), duplicate=True)
         return Message(
             id=outcome.id,
             room=room_id,
@@ -120,9 +137,9 @@ class Messages:
             created_at=outcome.created_at,
             is_delivered=False,
             is_read=False,
+            reply_to=msgspec.UNSET if reply_to is None else reply_to,
             direction="sent",
             client_id=client_id or msgspec.UNSET,
-            duplicate=True if outcome.code == "duplicate" else msgspec.UNSET,
         )
 
 
@@ -144,6 +161,8 @@ def _room_for(row: RoomRow | None) -> RoomRow:
 def _problem_of(outcome: Outcome) -> Problem:
     if outcome.code == "not_a_member":
         return NotFound("There is no such room.", code="room_not_found")
+    if outcome.code == "reply_not_found":
+        return Invalid(("reply_to", "there is no such message in this room"), code="reply_not_found")
     if outcome.code == "client_id_reused":
         return Conflict("This client_id was used for another message.", code="client_id_reused")
     if outcome.code == "bad_frame":

@@ -42,8 +42,12 @@ class Room(msgspec.Struct, frozen=True):
     joined_seq: Seq  # the last message when he became a member: live ones begin after it
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=False):
-    """A message as one member sees it. `direction` comes last on the wire of sockets, where it alone differs."""
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """A message as one member sees it, in its present state: `rev` is that of its last change, 0 if there was none.
+
+    A deleted message has no content, and no other but it lacks some. On the wire of sockets `direction` comes last,
+    where it alone differs between the members.
+    """
 
     id: UUID
     room: UUID
@@ -54,6 +58,9 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=False):
     created_at: Time
     is_delivered: bool
     is_read: bool
+    reply_to: Seq | msgspec.UnsetType = msgspec.UNSET
+    edited_at: Time | msgspec.UnsetType = msgspec.UNSET
+    deleted: Literal[True] | msgspec.UnsetType = msgspec.UNSET
     direction: Direction
     client_id: str | msgspec.UnsetType = msgspec.UNSET
     duplicate: bool | msgspec.UnsetType = msgspec.UNSET
@@ -79,6 +86,9 @@ class MessageRow(msgspec.Struct, frozen=True):
     client_id: str
     content: str
     created_at: datetime
+    reply_to: int | None = None
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
 
 
 class RoomRow(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from chassis.postgres import Connection
 from chassis.times import rfc3339
 
 from .model import Message, MessageRow, Room, RoomRow, room_of, user_of
-from .realtime.protocol import given_client_id
+from .realtime.live import given_client_id
 from .store import messages as message_store
 
 
@@ -48,6 +48,9 @@ async def view_messages(
             created_at=rfc3339(row.created_at) or "",
             is_delivered=delivered.by_others(row.sender.id) >= row.seq,
             is_read=read.by_others(row.sender.id) >= row.seq,
+            reply_to=msgspec.UNSET if row.reply_to is None else row.reply_to,
+            edited_at=rfc3339(row.edited_at) or msgspec.UNSET,
+            deleted=msgspec.UNSET if row.deleted_at is None else True,
             direction="sent" if row.sender.id == member_id else "received",
             client_id=(given_client_id(row) or msgspec.UNSET) if row.sender.id == member_id else msgspec.UNSET,
         )

@@ -18,6 +18,7 @@ class ErrorCode(enum.StrEnum):
     BAD_FRAME = "bad_frame", "not text, not JSON, an unknown type, a missing or wrong field, an empty message"
     NOT_A_MEMBER = "not_a_member", "of that room, or there is no such room"
     TOO_LONG = "too_long", "over 4,000 characters"
+    REPLY_NOT_FOUND = "reply_not_found", "there is no message `reply_to` in that room"
     CLIENT_ID_REUSED = "client_id_reused", "it belongs to another message of yours"
     RATE_LIMITED = "rate_limited", "wait `retry_after` seconds (at least 1)"
     UNAVAILABLE = (

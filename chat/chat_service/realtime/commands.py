@@ -33,6 +33,7 @@ MAX_WAITING_SENDS = 200  # of one session, to rooms it does not hear
 DETAILS = {
     ErrorCode.NOT_A_MEMBER: "you are not in this room",
     ErrorCode.TOO_LONG: f"a message has at most {policy.MAX_CONTENT_CHARACTERS} characters",
+    ErrorCode.REPLY_NOT_FOUND: "there is no such message in this room to reply to",
     ErrorCode.CLIENT_ID_REUSED: "this client_id was used for another message",
     ErrorCode.UNAVAILABLE: "the message could not be stored now; send it again with the same client_id",
     ErrorCode.BAD_FRAME: "the message could not be stored",
@@ -116,7 +117,9 @@ class Commands:
             self._sent(session, data.client_id, entry, outcome)
 
         client_id = data.client_id or str(message_id)
-        entry = Entry(message_id, data.room, session.user_id, client_id, data.content, session.author, done)
+        entry = Entry(
+            message_id, data.room, session.user_id, client_id, data.content, session.author, done, data.reply_to
+        )
         if not self._ledger.submit(entry):
             done(entry, UNAVAILABLE)
 

@@ -1,6 +1,6 @@
 """What the server sends: one Struct per frame, from which frames are encoded and the AsyncAPI document is made.
 
-Two are not made from theirs, because they are the hot path: `protocol.ack` and `protocol.message_body` write
+Two are not made from theirs, because they are the hot path: `protocol.ack` and `live.message_body` write
 `chat.ack` and `chat.message` by hand. Tests decode those with the Structs here and expect the same bytes back.
 """
 

@@ -22,7 +22,7 @@ from .broker import Broker, BrokerAway
 from .frames import live_message
 from .hub import Hub, LiveRoom
 from .ledger import Entry, Outcome
-from .protocol import LiveMessage, parse_bell
+from .live import LiveMessage, parse_bell
 from .repair import Repairs
 
 logger = logging.getLogger(__name__)

@@ -4,13 +4,22 @@ from chassis.times import rfc3339
 
 from ..model import MessageRow, user_of
 from .ledger import Entry, Outcome
-from .protocol import LiveMessage, encode_json, encode_user, given_client_id, message_body
+from .live import LiveMessage, encode_user, given_client_id, message_body
+from .protocol import encode_json
 
 
 def live_message(entry: Entry, outcome: Outcome) -> LiveMessage:
     """The frame of a message that has just been stored."""
     body = message_body(
-        entry.id_text.encode(), entry.room_text, outcome.seq, 0, entry.author, entry.content, outcome.created_at
+        b"chat.message",
+        entry.id_text.encode(),
+        entry.room_text,
+        outcome.seq,
+        0,
+        entry.author,
+        entry.content,
+        outcome.created_at,
+        entry.reply_to,
     )
     client_id = b"" if entry.client_id == entry.id_text else encode_json(entry.client_id)
     return LiveMessage(outcome.seq, outcome.rev, entry.sender_id, client_id, body)
@@ -18,9 +27,21 @@ def live_message(entry: Entry, outcome: Outcome) -> LiveMessage:
 
 def live_message_of_row(row: MessageRow) -> LiveMessage:
     """The frame of a message read from Postgres."""
+    return LiveMessage(row.seq, 0, row.sender.id, _client_id(row), _body(b"chat.message", row))
+
+
+def _body(kind: bytes, row: MessageRow) -> bytes:
     author = encode_user(user_of(row.sender, online=False))
-    created_at = rfc3339(row.created_at) or ""
     ids = str(row.id).encode(), str(row.room_id).encode()
-    body = message_body(*ids, row.seq, row.rev, author, row.content, created_at)
+    created_at = rfc3339(row.created_at) or ""
+    more = b""
+    if row.edited_at is not None:
+        more += b'"edited_at":%b,' % encode_json(rfc3339(row.edited_at))
+    if row.deleted_at is not None:
+        more += b'"deleted":true,'
+    return message_body(kind, *ids, row.seq, row.rev, author, row.content, created_at, row.reply_to, more)
+
+
+def _client_id(row: MessageRow) -> bytes:
     given = given_client_id(row)
-    return LiveMessage(row.seq, 0, row.sender.id, b"" if given is None else encode_json(given), body)
+    return b"" if given is None else encode_json(given)

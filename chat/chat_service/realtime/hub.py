@@ -11,7 +11,7 @@ from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
-from .protocol import LiveMessage
+from .live import LiveMessage
 
 sessions_open = Gauge("parley_chat_sessions", "Open sockets with a session")
 rooms_live = Gauge("parley_chat_rooms_live", "Rooms that sessions of this pod hear")

@@ -55,11 +55,12 @@ class Entry:
         client_id: never empty; the caller makes one up from the message id when the client gave none.
         author: the sender's User as JSON, for the frame.
         on_done: called with the outcome, on the event loop; must not raise.
+        reply_to: the seq of another message of the room.
     """
 
     __slots__ = (
-        "author", "client_id", "content", "id_text", "message_id", "on_done", "queued_at", "room_id", "room_text",
-        "sender_id",
+        "author", "client_id", "content", "id_text", "message_id", "on_done", "queued_at", "reply_to", "room_id",
+        "room_text", "sender_id",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,7 @@ class Entry:
         content: str,
         author: bytes,
         on_done: Callable[["Entry", Outcome], None],
+        reply_to: int | None = None,
     ) -> None:
         self.message_id = message_id
         self.id_text = str(message_id)  # both are written several times, and str() of a UUID is slow
@@ -81,6 +83,7 @@ class Entry:
         self.content = content
         self.author = author
         self.on_done = on_done
+        self.reply_to = reply_to
         self.queued_at = time.monotonic()
 
 
@@ -230,6 +233,7 @@ class Ledger:
             [entry.sender_id for entry in entries],
             [entry.client_id for entry in entries],
             [entry.content for entry in entries],
+            [entry.reply_to for entry in entries],
         )
 
     @staticmethod

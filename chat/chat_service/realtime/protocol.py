@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from .. import policy
-from ..model import MessageRow, Seq, User
+from ..model import Seq
 from .codes import ErrorCode
 from .events import Error, Event, Failure, Nothing, Pong
 from .wire import text_frame
@@ -39,11 +39,15 @@ Epoch = Annotated[str, msgspec.Meta(max_length=MAX_EPOCH_CHARACTERS, pattern="^[
 
 
 class SendData(msgspec.Struct, frozen=True, gc=False):
-    """A message to a room. The same `client_id` of the same sender in the same room is the same message."""
+    """A message to a room. The same `client_id` of the same sender in the same room is the same message.
+
+    `reply_to` is the seq of another message of the room.
+    """
 
     room: UUID
     content: Content
     client_id: ClientId | None = None
+    reply_to: Seq | None = None
 
 
 class Send(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.message"):
@@ -209,93 +213,3 @@ def ack(client_id: str | None, message_id: bytes, room: bytes, seq: int, created
             b"true" if duplicate else b"false",
         )
     )
-
-
-class LiveMessage:
-    """A message on its way to sockets: encoded once, in the two forms that exist of it.
-
-    Arguments:
-        seq: its place in the room.
-        rev: the room's rev when it was stored, so that a pod notices changes it has not heard of.
-        sender_id: whose own sockets get the other form.
-        client_id: as JSON; empty when the sender gave none.
-        body: the frame's JSON up to and including `"direction":`.
-    """
-
-    __slots__ = ("_received", "_sent", "body", "client_id", "rev", "sender_id", "seq")
-
-    def __init__(self, seq: int, rev: int, sender_id: UUID, client_id: bytes, body: bytes) -> None:
-        self.seq = seq
-        self.rev = rev
-        self.sender_id = sender_id
-        self.client_id = client_id
-        self.body = body
-        self._received = b""
-        self._sent = b""
-
-    def received(self) -> bytes:
-        """The frame for everybody but the sender."""
-        if not self._received:
-            self._received = text_frame(self.body + b'"received"}}')
-        return self._received
-
-    def sent(self) -> bytes:
-        """The frame for the sender's own sockets, with his client_id."""
-        if not self._sent:
-            tail = b'"sent","client_id":%b}}' % self.client_id if self.client_id else b'"sent"}}'
-            self._sent = text_frame(self.body + tail)
-        return self._sent
-
-    def bell(self) -> bytes:
-        """What is published: `seq rev sender client_id LF body`."""
-        return b"%d %d %b %b\n%b" % (self.seq, self.rev, str(self.sender_id).encode(), self.client_id, self.body)
-
-
-def parse_bell(payload: bytes) -> LiveMessage:
-    """The message in a bell.
-
-    Raises:
-        ValueError: this is no bell of ours.
-    """
-    head, _, body = payload.partition(b"\n")
-    seq, rev, sender, client_id = head.split(b" ", 3)
-    return LiveMessage(int(seq), int(rev), UUID(sender.decode()), client_id, body)
-
-
-def message_body(
-    message_id: bytes,
-    room: bytes,
-    seq: int,
-    rev: int,
-    user: bytes,
-    content: str,
-    created_at: str,
-    delivered: bool = False,
-    read: bool = False,
-) -> bytes:
-    """The JSON of a `chat.message` frame up to and including `"direction":`; ids are text, `user` is JSON."""
-    return (
-        b'{"type":"chat.message","data":{"id":"%b","room":"%b","seq":%d,"rev":%d,"user":%b,"content":%b,'
-        b'"created_at":"%b","is_delivered":%b,"is_read":%b,"direction":'
-        % (
-            message_id,
-            room,
-            seq,
-            rev,
-            user,
-            encode_json(content),
-            created_at.encode(),
-            b"true" if delivered else b"false",
-            b"true" if read else b"false",
-        )
-    )
-
-
-def encode_user(user: User) -> bytes:
-    """A User as JSON, for `message_body`."""
-    return encode_json(user)
-
-
-def given_client_id(row: MessageRow) -> str | None:
-    """The client_id the sender gave, None if we made one up (then it is the message's id)."""
-    return None if row.client_id == str(row.id) else row.client_id

@@ -36,13 +36,14 @@ class ConversationQuery(msgspec.Struct):
 
 
 class NewMessage(msgspec.Struct):
-    """To a `receiver` by username, or to a `room`; the text is `message` (or `content`)."""
+    """To a `receiver` by username, or to a `room`; the text is `message` (or `content`). `reply_to` is a seq there."""
 
     receiver: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
     room: UUID | None = None
     message: str | None = None
     content: str | None = None
     client_id: str | None = None
+    reply_to: Seq | None = None
 
 
 class Mark(msgspec.Struct):
@@ -107,7 +108,7 @@ def blueprint(messages: Messages, rooms: Rooms, people: People) -> Blueprint:
         check_content(content)
         me = await people.me(claims())
         room = await _room_of(me, data, rooms)
-        message = await messages.send(me, room, content, data.client_id)
+        message = await messages.send(me, room, content, data.client_id, data.reply_to)
         return reply(message, 200 if message.duplicate is True else 201)
 
     @routes.get("/api/chat/messages/")

@@ -26,7 +26,8 @@ from ..realtime.arrivals import Arrivals, Wanted
 from ..realtime.asyncapi import ADDRESS, MAX_RESUMED_ROOMS, SHORT_ADDRESS, encoded
 from ..realtime.fallback import QuartTransport, serve
 from ..realtime.keeper import Keeper
-from ..realtime.protocol import MAX_EPOCH_CHARACTERS, encode_user
+from ..realtime.live import encode_user
+from ..realtime.protocol import MAX_EPOCH_CHARACTERS
 from ..realtime.session import Handler, Session
 
 SUBPROTOCOL = "bearer"

@@ -1,8 +1,10 @@
-"""Messages: the group commit, and ranges of one room by its dense sequence."""
+"""Messages: the group commit, ranges of one room by its dense sequence, and their changes by the room's rev."""
 
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from chassis.postgres import Connection
 
@@ -10,7 +12,7 @@ from ..model import MessageRow
 from .users import person_from
 
 _MESSAGE = """
-    SELECT m.id, m.room_id, m.seq, m.rev, m.client_id, m.content, m.created_at,
+    SELECT m.id, m.room_id, m.seq, m.rev, m.client_id, m.content, m.reply_to, m.created_at, m.edited_at, m.deleted_at,
            u.id AS sender_id, u.username AS sender_username, u.display_name AS sender_display_name,
            u.last_seen_at AS sender_last_seen_at
       FROM messages m
@@ -28,6 +30,9 @@ def _message_from(row: Any) -> MessageRow:
         client_id=row["client_id"],
         content=row["content"],
         created_at=row["created_at"],
+        reply_to=row["reply_to"],
+        edited_at=row["edited_at"],
+        deleted_at=row["deleted_at"],
     )
 
 
@@ -38,18 +43,53 @@ async def send_messages(
     senders: Sequence[UUID],
     clients: Sequence[str],
     contents: Sequence[str],
+    reply_tos: Sequence[int | None],
 ) -> list[Any]:
-    """The group commit (migration 0002): rows of (ord from 1, outcome, id, seq, rev, created_at), in no order."""
+    """The group commit (migration 0004): rows of (ord from 1, outcome, id, seq, rev, created_at), in no order."""
     rows: list[Any] = await connection.fetch(
         """SELECT ord, outcome, id, seq, rev, created_at
-             FROM send_messages($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])""",
+             FROM send_messages($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::bigint[])""",
         ids,
         rooms,
         senders,
         clients,
         contents,
+        reply_tos,
     )
     return rows
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became of a change of a message, where the room is after it, and the message if it says what was wanted."""
+
+    outcome: str
+    last_seq: int
+    room_rev: int
+    message: MessageRow | None
+
+
+async def edit_message(connection: Connection, room_id: UUID, seq: int, by: UUID, content: str) -> Change:
+    """`changed`, `unchanged` (it says so already), `no_room`, `no_message`, `forbidden` or `deleted`."""
+    return await _change_message(connection, room_id, seq, by, content)
+
+
+async def delete_message(connection: Connection, room_id: UUID, seq: int, by: UUID) -> Change:
+    """`changed`, `unchanged` (it is deleted already), `no_room`, `no_message` or `forbidden`."""
+    return await _change_message(connection, room_id, seq, by, None)
+
+
+async def _change_message(connection: Connection, room_id: UUID, seq: int, by: UUID, content: str | None) -> Change:
+    row = await connection.fetchrow(
+        """SELECT outcome, last_seq, room_rev, id, room_id, seq, rev, client_id, content, reply_to, created_at,
+                  edited_at, deleted_at, sender_id, sender_username, sender_display_name, sender_last_seen_at
+             FROM change_message($1, $2, $3, $4)""",
+        room_id,
+        seq,
+        by,
+        content,
+    )
+    message = None if row["id"] is None else _message_from(row)
+    return Change(row["outcome"], row["last_seq"] or 0, row["room_rev"] or 0, message)
 
 
 async def select_messages_after(connection: Connection, room_id: UUID, seq: int, limit: int) -> list[MessageRow]:
@@ -61,6 +101,14 @@ async def select_messages_after(connection: Connection, room_id: UUID, seq: int,
 async def select_messages_before(connection: Connection, room_id: UUID, seq: int, limit: int) -> list[MessageRow]:
     """Messages below `seq`, descending."""
     rows = await connection.fetch(f"{_MESSAGE} AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3", room_id, seq, limit)
+    return [_message_from(row) for row in rows]
+
+
+async def select_changes(connection: Connection, room_id: UUID, after: int, upto: int, limit: int) -> list[MessageRow]:
+    """Messages whose last change has a rev in (`after`, `upto`], in the order of these changes."""
+    rows = await connection.fetch(
+        f"{_MESSAGE} AND m.rev > 0 AND m.rev > $2 AND m.rev <= $3 ORDER BY m.rev LIMIT $4", room_id, after, upto, limit
+    )
     return [_message_from(row) for row in rows]
 
 

@@ -21,7 +21,7 @@ async def test_what_was_committed_without_a_bell_is_delivered_soon(
     async with one.connect(alice) as a, two.connect(bob) as b:
         connection = await asyncpg.connect(database_url)
         try:
-            await send_messages(connection, [uuid7()], [room], [alice.id], ["x"], ["nobody rang for this"])
+            await send_messages(connection, [uuid7()], [room], [alice.id], ["x"], ["nobody rang for this"], [None])
         finally:
             await connection.close()
         for client in (a, b):

@@ -124,6 +124,22 @@ async def test_a_message_by_http_is_sent_once_per_client_id(pod: Pod, people: Pe
     assert (await pod.get(f"/api/chat/messages/?with={bob.username}&limit=1", alice)).json()["count"] == 1
 
 
+async def test_a_reply_by_http_names_a_message_of_its_room(pod: Pod, people: People) -> None:
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    await say(pod, alice, room, "a question")
+    reply = await say(pod, bob, room, "an answer", reply_to=1, client_id="r")
+    assert reply["reply_to"] == 1
+    assert await say(pod, bob, room, "an answer", reply_to=1, client_id="r") == {**reply, "duplicate": True}
+    messages = (await pod.get(f"/api/chat/{room}/messages/", bob)).json()["results"]
+    assert messages[0] == reply
+    assert "reply_to" not in messages[1]
+    body = {"room": str(room), "message": "x", "reply_to": 3}
+    refused = await pod.post("/api/chat/messages/", bob, body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "reply_not_found")
+    assert refused.json()["errors"][0]["field"] == "reply_to"
+
+
 async def test_a_message_by_http_reaches_sockets(pod: Pod, people: People) -> None:
     alice, bob = people(2)
     room = await pod.direct(alice, bob)
@@ -162,6 +178,7 @@ async def test_a_room_is_not_there_for_a_stranger(pod: Pod, people: People) -> N
         ("POST", "/api/chat/messages/", {"message": " \n", "receiver": "x"}, 422, "message"),
         ("POST", "/api/chat/messages/", {"message": "x" * 4001, "receiver": "x"}, 422, "message"),
         ("POST", "/api/chat/messages/", {"message": "x", "room": "y"}, 422, "room"),
+        ("POST", "/api/chat/messages/", {"message": "x", "receiver": "x", "reply_to": -1}, 422, "reply_to"),
         ("POST", "/api/chat/messages/", {"message": "x", "room": NOWHERE}, 404, None),
         ("POST", "/api/chat/messages/", {"message": "x", "room": NOWHERE, "client_id": ""}, 422, "client_id"),
         ("GET", "/api/chat/users/?page=0", None, 422, "page"),

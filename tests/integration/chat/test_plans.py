@@ -86,3 +86,25 @@ async def test_a_page_costs_the_same_however_many_messages_there_are(connection:
                 costs[name, seq, read.__name__] = buffers(used[0])
     assert max(costs.values()) <= 12, costs  # two or three index levels, a page of entries, a few of the table
     assert max(costs.values()) - min(costs.values()) <= 4, costs
+
+
+async def test_changes_since_a_rev_cost_what_there_are_of_them(connection: Any) -> None:
+    few, many = await fill(connection, FEW), await fill(connection, MANY)
+    change = "UPDATE messages SET rev = seq / $2, content = 'y' WHERE room_id = $1 AND seq % $2 = 0"
+    await connection.execute(change, few, 10)
+    await connection.execute(change, many, 10)
+    await connection.execute("VACUUM ANALYZE messages")
+    costs = {}
+    for name, room, last in (("few", few, FEW // 10), ("many", many, MANY // 10)):
+        for after in (0, last // 2, last - PAGE, last):
+            explaining = Explaining(connection)
+            await store.select_changes(explaining, room, after, last + 9, PAGE)  # other changes moved the rev further
+            scans = [node for node in nodes(explaining.plan) if node.get("Alias", "").startswith("m")]
+            used = [scan for scan in scans if scan.get("Actual Loops", 0) > 0]
+            assert [scan["Node Type"] for scan in used] == ["Index Scan"], "one index of one partition"
+            assert "rev" in used[0]["Index Cond"]
+            assert used[0]["Actual Rows"] == min(PAGE, last - after)
+            assert not any(node["Node Type"] == "Sort" for node in nodes(explaining.plan))
+            costs[name, after] = buffers(used[0])
+    assert max(costs.values()) <= PAGE + 4, costs  # a page of the table for each, at worst, and the index
+    assert max(costs["few", FEW // 10], costs["many", MANY // 10]) <= 3, costs  # nothing has changed

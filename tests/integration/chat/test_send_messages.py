@@ -13,10 +13,11 @@ import pytest
 from chassis.ids import uuid7
 from chassis.postgres import SESSION_SETTINGS, is_away
 from chat_service.store import SESSION_SETTINGS as STORE_SETTINGS
+from chat_service.store import messages as store
 
 SETTINGS = {**SESSION_SETTINGS, **STORE_SETTINGS}
 ROOMS, SENDERS, CONNECTIONS, BATCHES = 12, 6, 5, 60
-Send = tuple[UUID, UUID, UUID, str, str]
+Send = tuple[Any, ...]  # id, room, sender, client_id, content, and what it replies to if it does
 
 
 @pytest.fixture
@@ -44,10 +45,8 @@ async def make_rooms(connection: Any, rooms: int, members: int) -> tuple[list[UU
 
 async def send(connection: Any, sends: Sequence[Send]) -> list[Any]:
     """One group commit; rows in the order of `sends`."""
-    rows = await connection.fetch(
-        "SELECT * FROM send_messages($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])",
-        *([entry[column] for entry in sends] for column in range(5)),
-    )
+    whole = [entry if len(entry) == 6 else (*entry, None) for entry in sends]
+    rows = await store.send_messages(connection, *([entry[column] for entry in whole] for column in range(6)))
     assert sorted(row["ord"] for row in rows) == list(range(1, len(sends) + 1))
     return sorted(rows, key=lambda row: int(row["ord"]))
 
@@ -112,6 +111,55 @@ async def test_sending_moves_the_own_marker_and_posts_an_event_per_message(conne
         room,
     )
     assert [(UUID(row["id"]), row["seq"]) for row in events] == [(sends[n][0], n + 1) for n in range(3)]
+
+
+async def test_a_reply_names_a_message_that_was_there_before_its_batch(connection: Any) -> None:
+    [room, other], [user, eve] = await make_rooms(connection, 2, 2)
+    await connection.execute("DELETE FROM members WHERE room_id = $1 AND user_id = $2", room, eve)
+    await send(connection, [(uuid7(), room, user, "first", "x")])
+    sends = [
+        (uuid7(), room, user, "reply", "y", 1),
+        (uuid7(), room, user, "to itself", "y", 3),
+        (uuid7(), room, user, "too far", "y", 2),
+        (uuid7(), room, user, "too far", "y", 2),
+        (uuid7(), room, user, "nothing", "y", 0),
+        (uuid7(), other, user, "elsewhere", "y", 1),
+        (uuid7(), room, eve, "no member", "y", 7),
+        (uuid7(), room, user, "plain", "y"),
+    ]
+    rows = await send(connection, sends)
+    wrong = ("reply_not_found", None)
+    outcomes = [(row["outcome"], row["seq"]) for row in rows]
+    assert outcomes == [("stored", 2), *[wrong] * 5, ("not_a_member", None), ("stored", 3)]
+    replies = await connection.fetch("SELECT seq, reply_to FROM messages WHERE room_id = $1 ORDER BY seq", room)
+    assert [tuple(row) for row in replies] == [(1, None), (2, 1), (3, None)]
+    told = "SELECT payload->'data'->'reply_to' FROM outbox WHERE key = $1 AND payload->>'id' = $2"
+    assert await connection.fetchval(told, room, str(sends[0][0])) == "1"
+
+
+async def test_the_same_client_id_as_a_reply_to_something_else_is_refused(connection: Any) -> None:
+    [room], [user] = await make_rooms(connection, 1, 1)
+    await send(connection, [(uuid7(), room, user, name, "x") for name in ("one", "two")])
+    rows = await send(connection, [(uuid7(), room, user, "c", "x", reply) for reply in (1, 1, 2, None)])
+    assert [row["outcome"] for row in rows] == ["stored", "duplicate", "client_id_reused", "client_id_reused"]
+    rows = await send(connection, [(uuid7(), room, user, "c", "x", reply) for reply in (1, 2, None)])
+    assert [row["outcome"] for row in rows] == ["duplicate", "client_id_reused", "client_id_reused"]
+
+
+async def test_a_pod_of_the_version_before_sends_with_what_it_knows(connection: Any) -> None:
+    [room], [user] = await make_rooms(connection, 1, 1)
+    await send(connection, [(uuid7(), room, user, "one", "x"), (uuid7(), room, user, "two", "y")])
+    await send(connection, [(uuid7(), room, user, "reply", "z", 1)])
+    rows = await connection.fetch(
+        "SELECT ord, outcome, seq FROM send_messages($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[])",
+        [uuid7() for _ in range(4)],
+        [room] * 4,
+        [user] * 4,
+        ["three", "reply", "one", "two"],
+        ["w", "z", "x", "other"],
+    )
+    outcomes = {row["ord"]: (row["outcome"], row["seq"]) for row in rows}
+    assert outcomes == {1: ("stored", 4), 2: ("duplicate", 3), 3: ("duplicate", 1), 4: ("client_id_reused", 2)}
 
 
 async def test_a_rollback_leaves_no_hole(connection: Any) -> None:

@@ -62,6 +62,28 @@ async def test_a_repeated_send_gets_the_first_row(pods: tuple[Pod, Pod], people:
         assert [message["seq"] for message in await b.messages(2)] == [1, 2]
 
 
+async def test_a_reply_names_a_message_of_its_room(pods: tuple[Pod, Pod], people: People) -> None:
+    alice, bob = people(2)
+    room, other = await pods[0].direct(alice, bob), await pods[0].group(alice)
+    async with pods[0].connect(alice) as a, pods[1].connect(bob) as b:
+        await a.say(room, "a question")
+        await b.send("chat.message", room=room, content="an answer", reply_to=1, client_id="r")
+        assert (await b.next("chat.ack"))["seq"] == 2
+        heard = [await client.messages(2) for client in (a, b)]
+        assert [[message.get("reply_to") for message in messages] for messages in heard] == [[None, 1]] * 2
+        assert "reply_to" not in heard[0][0]
+        await a.send("room.join", room=room, since=0)
+        assert [m.get("reply_to") for m in (await a.next("chat.history"))["messages"]] == [None, 1]
+        for room_id, reply_to in ((room, 3), (room, 0), (other, 1)):
+            await a.send("chat.message", room=room_id, content="x", reply_to=reply_to, client_id="w")
+            refusal = await a.next("error")
+            assert (refusal["code"], refusal["client_id"]) == ("reply_not_found", "w")
+        await b.send("chat.message", room=room, content="an answer", client_id="r")
+        assert (await b.next("error"))["code"] == "client_id_reused"
+    async with pods[0].connect(alice, f"&resume={room}:0") as a:
+        assert [message.get("reply_to") for message in await a.messages(2)] == [None, 1]
+
+
 async def test_many_senders_on_two_pods_make_one_order_for_everybody(pods: tuple[Pod, Pod], people: People) -> None:
     users = people(4)
     room = await pods[0].group(users[0], *users[1:])
@@ -249,6 +271,9 @@ async def test_typing_and_reading_reach_the_other_pod(pods: tuple[Pod, Pod], peo
         ('{"type":"chat.message","data":{"room":"%(room)s","content":"x","client_id":""}}', "bad_frame"),
         ('{"type":"chat.message","data":{"room":"%(room)s","content":"x","client_id":"%(long)s"}}', "bad_frame"),
         ('{"type":"chat.message","data":{"room":"%(room)s","content":"%(text)s"}}', "too_long"),
+        ('{"type":"chat.message","data":{"room":"%(room)s","content":"x","reply_to":"1"}}', "bad_frame"),
+        ('{"type":"chat.message","data":{"room":"%(room)s","content":"x","reply_to":-1}}', "bad_frame"),
+        ('{"type":"chat.message","data":{"room":"%(room)s","content":"x","reply_to":1}}', "reply_not_found"),
         ('{"type":"chat.message","data":{"room":"%(other)s","content":"x"}}', "not_a_member"),
         ('{"type":"friend.typing.start","data":{"room":"%(other)s"}}', "not_a_member"),
         ('{"type":"chat.read","data":{"room":"%(other)s"}}', "not_a_member"),

@@ -11,7 +11,8 @@ from chat_service.model import MessageRow, PersonRow, user_of
 from chat_service.realtime import codes, events, protocol, wire
 from chat_service.realtime.frames import live_message, live_message_of_row
 from chat_service.realtime.ledger import Entry, Outcome
-from chat_service.realtime.protocol import LiveMessage, encode_json, encode_user, parse_bell
+from chat_service.realtime.live import LiveMessage, encode_user, parse_bell
+from chat_service.realtime.protocol import encode_json
 
 ALICE = UUID("01900000-0000-7000-8000-00000000000a")
 ROOM = UUID("01900000-0000-7000-8000-0000000000ff")
@@ -45,16 +46,19 @@ def is_a_message(message: LiveMessage) -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("client_id", ["mine", 'a"\\ü', None])
-def test_a_fresh_message_is_as_declared(text: str, client_id: str | None) -> None:
+@pytest.mark.parametrize("reply_to", [None, 3])
+def test_a_fresh_message_is_as_declared(text: str, client_id: str | None, reply_to: int | None) -> None:
     author = encode_user(user_of(PersonRow(ALICE, "alice", 'Al "ice"', NOW), online=True))
-    entry = Entry(MESSAGE, ROOM, ALICE, client_id or str(MESSAGE), text, author, lambda entry, outcome: None)
+    entry = Entry(MESSAGE, ROOM, ALICE, client_id or str(MESSAGE), text, author, lambda entry, outcome: None, reply_to)
     is_a_message(live_message(entry, Outcome("stored", MESSAGE, 7, 3, "2026-01-31T12:00:00.123456Z")))
 
 
 @pytest.mark.parametrize("client_id", ["mine", str(MESSAGE)])
 def test_a_message_from_the_database_is_as_declared(client_id: str) -> None:
     sender = PersonRow(ALICE, "alice", "Alice")
-    is_a_message(live_message_of_row(MessageRow(MESSAGE, ROOM, 7, 3, sender, client_id, TEXTS[0], NOW)))
+    for more in ({}, {"reply_to": 2}, {"edited_at": NOW}, {"edited_at": NOW, "deleted_at": NOW, "reply_to": 2}):
+        row = MessageRow(MESSAGE, ROOM, 7, 3, sender, client_id, TEXTS[0], NOW)
+        is_a_message(live_message_of_row(msgspec.structs.replace(row, **more)))
 
 
 @pytest.mark.parametrize("client_id", ["mine", 'a"\\ü', None])
