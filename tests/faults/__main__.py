@@ -22,7 +22,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long, about")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and of what is said")
-    parser.add_argument("--rate", type=float, default=Size().rate, help="messages a second, of all clients together")
+    parser.add_argument("--rate", type=float, default=400.0, help="messages a second, of all clients together")
+    parser.add_argument("--sends", type=int, help="go on until so many are acknowledged; 10,000 a minute by default")
     parser.add_argument("--short", action="store_true", help="the short schedule of the tests")
     parser.add_argument("--only", choices=SECONDS, nargs="+", default=[], help="faults of these kinds")
     parser.add_argument("--check", type=Path, help="check a history that was kept, and do nothing else")
@@ -45,8 +46,10 @@ def main() -> int:
         if options.broken:
             names = list(VARIANTS) if options.broken == "all" else [options.broken]
             return _broken(names, folder, options.seed)
+        sends = int(10_000 * options.minutes) if options.sends is None else options.sends
+        sends = 0 if options.short or options.only else sends
         size = Size(rate=options.rate)
-        report = asyncio.run(run(folder, plan, seed=options.seed, size=size, say=_say))
+        report = asyncio.run(run(folder, plan, seed=options.seed, size=size, sends=sends, say=_say))
     finally:
         if options.keep is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -67,6 +67,8 @@ class Round(msgspec.Struct, frozen=True):
 def make_plan(seed: int, seconds: float, kinds: Sequence[str] = ()) -> list[Round]:
     """Rounds that take about so many seconds altogether. Every fault comes before any comes a second time.
 
+    The last round is a rolling restart alone, during which nothing may go wrong that another fault could explain.
+
     Arguments:
         kinds: of faults, if not all.
     """
@@ -89,6 +91,8 @@ def make_plan(seed: int, seconds: float, kinds: Sequence[str] = ()) -> list[Roun
             faults.append(Planned(number, kind, target, round(chance.uniform(0, 5), 2), _lasting(kind, chance)))
         rounds.append(Round(faults))
         left -= rounds[-1].seconds + CALM_SECONDS
+    if not kinds:
+        rounds.append(Round([Planned(number + 1, "rolling", "chat", 0.0, 0.0)]))
     return rounds
 
 

@@ -5,6 +5,7 @@ from tests.faults.history import (
     Connect,
     Entry,
     Event,
+    Fault,
     History,
     Mark,
     Member,
@@ -84,6 +85,10 @@ class Story:
         self.events.append(Read(self.now(), "invoke", client, client, ROOM, final=final))
         number = len(self.stored) if count is None else count
         self.events.append(Read(self.now(), "ok", client, client, ROOM, number, list(entries), final=final))
+
+    def fault(self, kind: str, target: str, number: int) -> None:
+        """Something is broken."""
+        self.events.append(Fault(self.now(), "invoke", kind, target, number))
 
     def mark(self, name: str) -> None:
         """A moment."""

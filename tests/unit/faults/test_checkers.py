@@ -12,6 +12,7 @@ from tests.faults.checkers.live import check_live
 from tests.faults.checkers.lost import check_lost
 from tests.faults.checkers.order import check_order
 from tests.faults.checkers.phantoms import check_phantoms
+from tests.faults.checkers.rolling import check_rolling
 from tests.faults.checkers.stuck import check_stuck
 from tests.faults.checkers.verdict import EXAMPLES, Verdict
 from tests.faults.history import Connect, Entry, History, Read, Send
@@ -29,11 +30,11 @@ def only(verdict: Verdict, *words: str) -> None:
 def test_a_good_history_passes_every_checker() -> None:
     verdicts = check(good().end())
     assert [verdict for verdict in verdicts if not verdict.passed] == []
-    assert len({verdict.name for verdict in verdicts}) == len(CHECKERS) == 10
+    assert len({verdict.name for verdict in verdicts}) == len(CHECKERS) == 11
 
 
 def test_a_checker_that_has_nothing_to_look_at_does_not_pass() -> None:
-    assert [verdict.name for verdict in check(History()) if verdict.passed] == []
+    assert [verdict.name for verdict in check(History()) if verdict.passed] == ["rolling"]  # there need not be one
 
 
 def test_examples_are_bounded_and_the_count_is_not() -> None:
@@ -448,3 +449,59 @@ def test_an_answer_that_is_our_mistake_is_found(code: str) -> None:
     story = good()
     story.events.append(Connect(story.now(), "fail", "bob", "bob", code=500, reason="500 internal"))
     only(check_internal(story.history()), "bob was refused with 500")
+
+
+# --- rolling ----------------------------------------------------------------------------------------------------------
+
+
+def rolling(*others: str) -> Story:
+    """A rolling restart has begun, with other faults or without."""
+    story = good()
+    story.fault("kill", "chat-1", 1)
+    story.close("bob")
+    story.mark("healed")
+    for number, kind in enumerate((*others, "rolling"), 2):
+        story.fault(kind, "chat", number)
+    return story
+
+
+def test_a_rolling_restart_moves_everybody_and_fails_nobody() -> None:
+    story = rolling()
+    story.close("bob", 1012)
+    story.connect("bob", 3, asked=3)
+    story.invoke("four", "bob", via="http")
+    story.ok("four", 4, "bob", via="http")
+    story.mark("healed")
+    story.close("bob")
+    assert check_rolling(story.history()) == Verdict("rolling", 3, optional=True)
+
+
+@pytest.mark.parametrize("code", [None, 1006, 1011, 1013, 4408])
+def test_any_other_close_during_a_rolling_restart_is_found(code: int | None) -> None:
+    story = rolling()
+    story.close("bob", code)
+    story.mark("healed")
+    only(check_rolling(story.history()), "bob was closed with", str(code))
+
+
+def test_an_error_during_a_rolling_restart_is_found() -> None:
+    story = rolling()
+    story.invoke("four", via="http")
+    story.outcome("info", "four", "503", via="http")
+    story.events.append(Read(story.now(), "info", "bob", "bob", ROOM, code="no_answer"))
+    story.events.append(Connect(story.now(), "fail", "bob", "bob", code=503, reason="503 draining"))
+    story.events.append(Connect(story.now(), "ok", "bob", "bob", "c", rooms={ROOM: 3}, seconds=10.5))
+    story.mark("healed")
+    assert check_rolling(story.history()).examples == [
+        "alice could not send four at 2.800 s: 503",
+        "bob could not read room r at 2.900 s: no_answer",
+        "bob could not connect at 3.000 s: 503 '503 draining'",
+        "bob was back after 10.5 s at 3.100 s",
+    ]
+
+
+def test_what_another_fault_explains_is_not_held_against_a_rolling_restart() -> None:
+    for story in (rolling("kill"), rolling("storm", "stop")):
+        story.close("bob")
+        story.mark("healed")
+        assert check_rolling(story.history()).looked_at == 0

@@ -40,6 +40,11 @@ def test_the_short_plan_breaks_enough_things_that_are_there() -> None:
     assert {(fault.kind, fault.target) for fault in plan} <= set(ALL)
 
 
+def test_the_last_round_is_a_rolling_restart_alone() -> None:
+    [last] = make_plan(5, 600)[-1].faults
+    assert (last.kind, last.target) == ("rolling", "chat")
+
+
 def test_a_plan_may_be_of_some_kinds_only() -> None:
     plan = [fault for one in make_plan(1, 100, ["rolling", "storm"]) for fault in one.faults]
     assert {fault.kind for fault in plan} == {"rolling", "storm"}
