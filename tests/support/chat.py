@@ -115,6 +115,16 @@ class Client:
                     frame["taken"] = True
                     return dict(frame["data"])
 
+    async def next_of(self, *kinds: str) -> dict[str, Any]:
+        """The next frame that comes of these kinds, whole; others stay."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                frame: dict[str, Any] = json.loads(await self.socket.recv())
+                self.frames.append(frame)
+                if frame["type"] in kinds:
+                    frame["taken"] = True
+                    return frame
+
     async def messages(self, count: int) -> list[dict[str, Any]]:
         """The next `count` messages."""
         return [await self.next("chat.message") for _ in range(count)]

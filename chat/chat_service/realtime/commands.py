@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from chassis import postgres
 from chassis.ids import uuid7
@@ -39,6 +41,7 @@ DETAILS = {
     ErrorCode.BAD_FRAME: "the message could not be stored",
 }
 RETRY_AFTER_SECONDS = 1.0
+BEHIND_SECONDS = 0.5  # for what was on its way when its sender was told to send an earlier message again
 
 
 class Commands:
@@ -63,12 +66,14 @@ class Commands:
         self._bells = bells
         self._guard = guard
         self._keeper = keeper
+        self._behind: dict[Session, dict[UUID, tuple[str | None, float]]] = {}  # see `_is_behind`; by room
         self._outside: dict[Session, deque[protocol.SendData]] = {}  # sends to rooms that the session does not hear
 
     def closed(self, session: Session) -> None:
         """See session.Handler."""
         self._keeper.remove(session)
         self._outside.pop(session, None)
+        self._behind.pop(session, None)
         self._arrivals.leave(session)
 
     def command(self, session: Session, command: protocol.Command) -> None:
@@ -111,6 +116,9 @@ class Commands:
                 self._send_from_outside(session, data)
 
     def _submit(self, session: Session, data: protocol.SendData) -> None:
+        if session in self._behind and self._is_behind(session, data):
+            session.write(_unavailable(data.client_id))
+            return
         message_id = uuid7()
 
         def done(entry: Entry, outcome: Outcome) -> None:
@@ -134,7 +142,28 @@ class Commands:
         else:
             code = ErrorCode(outcome.code)
             retry_after = RETRY_AFTER_SECONDS if code is ErrorCode.UNAVAILABLE else None
+            if code is ErrorCode.UNAVAILABLE:
+                self._given_up(session, entry.room_id, client_id)
             session.write(protocol.error(code, DETAILS[code], client_id=client_id, retry_after=retry_after))
+
+    def _given_up(self, session: Session, room_id: UUID, client_id: str | None) -> None:
+        now = time.monotonic()
+        if not session.closing and not now < self._behind.get(session, {}).get(room_id, (None, 0.0))[1]:
+            self._behind.setdefault(session, {})[room_id] = (client_id, now + BEHIND_SECONDS)
+
+    def _is_behind(self, session: Session, data: protocol.SendData) -> bool:
+        """Whether a message was written before its sender knew that he has to send an earlier one again: so must it be.
+
+        That is so until he repeats the earlier one, or for a moment. Stored at once, it would stand before the other.
+        """
+        rooms = self._behind[session]
+        first, until = rooms.get(data.room, (None, 0.0))
+        if time.monotonic() < until and (data.client_id is None or data.client_id != first):
+            return True
+        rooms.pop(data.room, None)
+        if not rooms:
+            del self._behind[session]
+        return False
 
     def _send_from_outside(self, session: Session, data: protocol.SendData) -> None:
         """Send after asking Postgres; one after the other, and what comes meanwhile behind it: the order is kept."""
@@ -163,6 +192,7 @@ class Commands:
             if not postgres.is_away(error):
                 logger.exception("a send failed")
             for data in waiting:
+                self._given_up(session, data.room, data.client_id)
                 session.write(_unavailable(data.client_id))
         finally:
             self._outside.pop(session, None)

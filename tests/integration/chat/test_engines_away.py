@@ -11,7 +11,7 @@ import pytest
 import websockets
 from redis.asyncio import Redis
 
-from chat_service.realtime import epoch
+from chat_service.realtime import commands, epoch
 from contracts import keys
 from tests.support.auth import User
 from tests.support.chat import Pod, component, until
@@ -95,6 +95,52 @@ async def test_while_postgres_is_frozen_sends_are_unavailable_and_sockets_stay(
         ack = await a.say(room, "during", "c")
         assert ack["seq"] == 2
         assert [message["content"] for message in await b.messages(2)] == ["before", "during"]
+
+
+async def test_what_was_on_its_way_behind_a_message_that_was_given_up_keeps_its_place(
+    start_pod: StartPod, people: People, postgres_link: tuple[Link, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "BEHIND_SECONDS", 30)
+    link, url = postgres_link
+    pod = await start_pod("chat-1", database_url=url)
+    alice, bob = people(2)
+    room, other = await pod.direct(alice, bob), await pod.group(alice, bob)
+    async with pod.connect(alice) as a:
+        link.freeze()
+        await a.send("chat.message", room=room, content="one", client_id="1")
+        assert (await a.next("error"))["client_id"] == "1"
+        link.thaw()
+        await until(lambda: _answers(pod, room, alice), "PostgreSQL to be back")
+        for client_id in ("2", None, "3"):  # as if written before the error came
+            await a.send("chat.message", room=room, content=str(client_id), client_id=client_id)
+            error = await a.next("error")
+            assert (error["code"], error.get("client_id"), error["retry_after"]) == ("unavailable", client_id, 1.0)
+        assert (await a.say(other, "another room", "4"))["seq"] == 1
+        assert [(await a.say(room, text, text))["seq"] for text in "123"] == [1, 2, 3]
+
+
+async def test_who_never_repeats_what_was_given_up_waits_for_a_moment_only(
+    start_pod: StartPod, people: People, postgres_link: tuple[Link, str]
+) -> None:
+    link, url = postgres_link
+    pod = await start_pod("chat-1", database_url=url)
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    async with pod.connect(alice) as a:
+        link.freeze()
+        await a.send("chat.message", room=room, content="never mind", client_id="1")
+        assert (await a.next("error"))["client_id"] == "1"
+        link.thaw()
+
+        async def stored() -> bool:
+            await a.send("chat.message", room=room, content="something else", client_id="2")
+            frame = await a.next_of("chat.ack", "error")
+            return bool(frame["type"] == "chat.ack")
+
+        await until(lambda: _answers(pod, room, alice), "PostgreSQL to be back")
+        started = time.monotonic()
+        await until(stored, "the next message to be stored")
+        assert time.monotonic() - started < 1
 
 
 async def test_history_is_503_within_the_deadline_while_postgres_is_frozen(
