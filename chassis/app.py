@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from . import http, postgres
 from .asgi import ROUTE
 from .logs import request_id
-from .openapi import document
+from .openapi import Provider, document
 from .problems import CONTENT_TYPE, Problem, Unavailable
 from .redis import RedisAway
 from .tokens import Claims
@@ -46,6 +46,7 @@ def create_app(name: str, *, title: str, max_body_bytes: int, verify: Verify | N
         scalar_ui_path=None,
         security_schemes={"bearer": bearer},
         conversion_preference="msgspec",
+        openapi_provider_class=Provider,
     )
 
     @app.get("/openapi.json")

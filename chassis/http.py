@@ -12,6 +12,7 @@ from quart import Response, current_app, g, request
 from quart_schema import document_querystring, document_request, document_response, security_scheme
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from .openapi import OPTIONAL_BODY
 from .problems import Invalid, Problem
 from .tokens import Claims, bearer_token
 
@@ -68,6 +69,7 @@ def takes(model: type[ModelT], *, optional: bool = False) -> Callable[[Handler[.
         async def parsed(*args: Any, **kwargs: Any) -> R:
             return await handler(*args, data=await read_body(model, optional=optional), **kwargs)
 
+        setattr(parsed, OPTIONAL_BODY, optional)
         return cast("Handler[..., R]", document_request(model)(parsed))
 
     return decorate

@@ -1,23 +1,78 @@
 """The OpenAPI document of a service: quart-schema's, completed."""
 
+import re
 from typing import Any
 
 import msgspec
 from quart import Quart
 from quart_schema import QuartSchema
+from quart_schema.openapi import OpenAPIProvider
 from quart_schema.validation import (
     QUART_SCHEMA_QUERYSTRING_ATTRIBUTE,
     QUART_SCHEMA_REQUEST_ATTRIBUTE,
     QUART_SCHEMA_RESPONSE_ATTRIBUTE,
 )
+from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing.converters import UnicodeConverter, UUIDConverter
 
+from .problems import CONTENT_TYPE, ProblemBody, title_of
+
+OPTIONAL_BODY = "parley_optional_body"  # on a handler whose request may have no body
 _REF = "#/components/schemas/{name}"
+_PROBLEM = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name=ProblemBody.__name__)}}}
+_BODY_PROBLEMS = (400, 413, 415, 422)  # see http.read_body
+
+
+class Provider(OpenAPIProvider):
+    """Adds what quart-schema (0.25) cannot know: the problems, empty answers, converters, ids that are unique."""
+
+    def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See OpenAPIProvider."""
+        paths, components = super().build_paths(rule)
+        handler = self._app.view_functions[rule.endpoint]
+        for item in paths.values():
+            for operation in item.values():
+                if "requestBody" in operation:
+                    operation["requestBody"]["required"] = not getattr(handler, OPTIONAL_BODY, False)
+                operation["responses"] = _responses(operation)
+        return paths, components
+
+    def build_path_parameter(self, name: str, converter: BaseConverter) -> dict[str, Any]:
+        """See OpenAPIProvider."""
+        parameter: dict[str, Any] = super().build_path_parameter(name, converter)
+        if isinstance(converter, UUIDConverter):
+            parameter["schema"]["format"] = "uuid"
+        elif not isinstance(converter, UnicodeConverter):
+            parameter["schema"]["pattern"] = f"^({converter.regex})$"
+        return parameter
+
+    def operation_id(self, method: str, path: str, func: Any) -> str | None:
+        """The handler's name; a handler that has several paths is told apart by them."""
+        endpoint = next(name for name, handler in self._app.view_functions.items() if handler is func)
+        paths = {rule.rule for rule in self._app.url_map.iter_rules(endpoint)}
+        place = re.sub(r"\W+", "_", path).strip("_")
+        return func.__name__ if len(paths) == 1 else f"{func.__name__}_{place}"
+
+
+def _responses(operation: dict[str, Any]) -> dict[str, Any]:
+    """What the route says of its answers, or that there is nothing in them; and the problems."""
+    where = {parameter["in"] for parameter in operation["parameters"]}
+    problems = {401} if operation.get("security") else set()
+    problems |= set(_BODY_PROBLEMS) if "requestBody" in operation else set()
+    problems |= {422} if "query" in where else set()
+    problems |= {404} if "path" in where else set()
+    responses = operation["responses"] or {204: {"description": "Done; there is nothing to say."}}
+    responses |= {status: {"description": f"{title_of(status)}.", "content": _PROBLEM} for status in problems}
+    return {
+        **{str(status): responses[status] for status in sorted(responses)},
+        "default": {"description": "Any other problem; `code` says which.", "content": _PROBLEM},
+    }
 
 
 def document(app: Quart, schema: QuartSchema) -> dict[str, Any]:
     """The document, with the schemas that its models refer to: quart-schema (0.25) leaves those of msgspec out."""
     described: dict[str, Any] = schema.openapi_provider.schema()
-    _, nested = msgspec.json.schema_components(_models(app), ref_template=_REF)
+    _, nested = msgspec.json.schema_components([ProblemBody, *_models(app)], ref_template=_REF)
     components = described.setdefault("components", {})
     components["schemas"] = {**nested, **components.get("schemas", {})}
     return described

@@ -15,7 +15,7 @@ A `code` is a stable word that a client can switch on; `detail` is for people an
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Literal
 
 import msgspec
 
@@ -50,6 +50,18 @@ class FieldError(msgspec.Struct, frozen=True):
     detail: str
 
 
+class ProblemBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error (RFC 9457): `code` is a stable word to switch on, `errors` are the fields at fault."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldError] | msgspec.UnsetType = msgspec.UNSET
+
+
 class Problem(Exception):
     """An answer other than success.
 
@@ -79,17 +91,10 @@ class Problem(Exception):
 
     def body(self, request_id: str) -> bytes:
         """The problem+json document, naming the request it answers."""
-        document: dict[str, Any] = {
-            "type": "about:blank",
-            "title": title_of(self.status),
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            "request_id": request_id,
-        }
-        if self.errors is not None:
-            document["errors"] = self.errors
-        return msgspec.json.encode(document)
+        title, errors = title_of(self.status), msgspec.UNSET if self.errors is None else self.errors
+        return msgspec.json.encode(
+            ProblemBody("about:blank", title, self.status, self.detail, self.code, request_id, errors)
+        )
 
 
 class Invalid(Problem):

@@ -99,6 +99,7 @@ def blueprint(messages: Messages, rooms: Rooms, people: People) -> Blueprint:
     @routes.post("/api/chat/messages/")
     @bearer
     @takes(NewMessage)
+    @gives(Message, 200)
     @gives(Message, 201)
     async def send_message(data: NewMessage) -> Response:
         """Send a message; 200 with `duplicate: true` for a known client_id."""

@@ -80,6 +80,7 @@ def blueprint(rooms: Rooms, people: People) -> Blueprint:
     @routes.post("/api/chat/rooms/")
     @bearer
     @takes(NewRoom)
+    @gives(Room, 200)
     @gives(Room, 201)
     async def make_room(data: NewRoom) -> Response:
         """The direct room with somebody (200 if it exists), or a new group."""
