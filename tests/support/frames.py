@@ -76,7 +76,8 @@ def target(root: Any, reference: str) -> Any:
     """What a local reference refers to; KeyError if nothing is there."""
     found = root
     for part in reference.removeprefix("#/").split("/"):
-        found = found[part.replace("~1", "/").replace("~0", "~")]
+        name = part.replace("~1", "/").replace("~0", "~")
+        found = found[int(name)] if isinstance(found, list) else found[name]
     return found
 
 

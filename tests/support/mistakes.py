@@ -21,7 +21,7 @@ DEEP = 500  # levels; more than anybody means, fewer than what makes a parser gi
 class Mistake(NamedTuple):
     """A value with one thing wrong with it."""
 
-    kind: str  # missing, type, length, range, form, nul
+    kind: str  # missing, type, depth, length, range, form, nul
     path: str  # to the field, `data.room`
     detail: str  # what was put there
     value: Any
@@ -73,7 +73,7 @@ def _wrong(schema: Any, good: Any, path: str, rebuild: Rebuild) -> Iterator[Mist
 
     for name, value in WRONG.items():
         yield mistake("type", name, value)
-    yield mistake("type", f"{DEEP} levels", nested(DEEP))
+    yield mistake("depth", f"{DEEP} levels", nested(DEEP))
     for option in schema.get("anyOf", [schema]):
         if "enum" in option:
             yield mistake("form", "another word", "another.word")
