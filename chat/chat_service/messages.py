@@ -113,8 +113,7 @@ class Messages:
             Unavailable: it could not be stored now; outcome unknown, so repeat it with the same client_id.
         """
         check_content(content)
-        if client_id is not None and not policy.is_client_id(client_id):
-            raise Invalid(("client_id", f"must have 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters"))
+        check_client_id(client_id)
         author = user_of(sender, online=sender.id in await self._presence.online([sender.id]))
         message_id = uuid7()
 
@@ -150,6 +149,12 @@ def check_content(content: str, field: str = "message") -> None:
         raise Invalid((field, f"has at most {policy.MAX_CONTENT_CHARACTERS} characters"), code="too_long")
     if mistake is not None:
         raise Invalid((field, "must not be empty" if mistake == "empty" else "U+0000 is not allowed"))
+
+
+def check_client_id(client_id: str | None) -> None:
+    """Raise Invalid if there is one and it cannot be one."""
+    if client_id is not None and not policy.is_client_id(client_id):
+        raise Invalid(("client_id", f"must have 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters"))
 
 
 def _room_for(row: RoomRow | None) -> RoomRow:

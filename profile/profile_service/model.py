@@ -17,6 +17,7 @@ MAX_STATUS_MESSAGE = 255
 MAX_SEARCH_KEY = 100  # what search compares; an index entry must stay below 2,704 bytes
 
 DisplayName = Annotated[str, Meta(min_length=1, max_length=MAX_DISPLAY_NAME)]
+Username = Annotated[str, Meta(max_length=MAX_USERNAME)]
 AvatarUrl = Annotated[str, Meta(max_length=MAX_AVATAR_URL)]
 StatusMessage = Annotated[str, Meta(max_length=MAX_STATUS_MESSAGE)]
 Preferences = dict[str, Any]
@@ -69,7 +70,7 @@ class ProfileChange(msgspec.Struct, frozen=True, rename="camel"):
     """PATCH: the fields that are given replace those that are there. `id` and `username` may only be repeated."""
 
     id: UUID | UnsetType = UNSET
-    username: str | UnsetType = UNSET
+    username: Username | UnsetType = UNSET
     display_name: DisplayName | UnsetType = UNSET
     avatar_url: AvatarUrl | UnsetType | None = UNSET
     status_message: StatusMessage | UnsetType | None = UNSET
@@ -81,7 +82,7 @@ class ProfileReplacement(msgspec.Struct, frozen=True, rename="camel"):
 
     display_name: DisplayName
     id: UUID | UnsetType = UNSET
-    username: str | UnsetType = UNSET
+    username: Username | UnsetType = UNSET
     avatar_url: AvatarUrl | None = None
     status_message: StatusMessage | None = None
     preferences: Preferences = {}
@@ -92,7 +93,7 @@ class NewProfile(msgspec.Struct, frozen=True, rename="camel"):
 
     display_name: DisplayName | UnsetType = UNSET
     id: UUID | UnsetType = UNSET
-    username: str | UnsetType = UNSET
+    username: Username | UnsetType = UNSET
     avatar_url: AvatarUrl | None = None
     status_message: StatusMessage | None = None
     preferences: Preferences = {}

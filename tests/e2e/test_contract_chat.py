@@ -113,6 +113,25 @@ async def test_what_cannot_be_sent(alice: Person, bob: Person, body: dict[str, s
     is_problem(await alice.call("POST", "/api/chat/messages/", filled), 422, code)
 
 
+@pytest.mark.parametrize("more", [{"message": " "}, {"client_id": "c" * 65}, {"reply_to": 1}])
+async def test_a_refused_message_opens_no_room(alice: Person, bob: Person, more: dict[str, Any]) -> None:
+    body = {"receiver": bob.username, "message": "x", **more}
+    assert (await alice.call("POST", "/api/chat/messages/", body)).status_code == 422
+    assert [(await one.get("/api/chat/users/"))["count"] for one in (alice, bob)] == [0, 0]
+
+
+async def test_pages_of_rooms_keep_what_was_asked_for(platform: Platform, alice: Person, bob: Person) -> None:
+    async with bob.connected() as socket, (carol := await platform.register("carol")).connected():
+        wanted = {await alice.direct(bob), await alice.direct(carol)}
+        await alice.direct(await platform.register("dave"))
+        await socket.quiet()
+        first = await alice.get("/api/chat/users/?filter=online&page_size=1")
+        assert "filter=online" in first["next"] and "page_size=1" in first["next"]
+        second = await alice.get(first["next"])
+        assert {page["results"][0]["id"] for page in (first, second)} == wanted
+        assert ((await alice.get(second["previous"]))["results"], second["next"]) == (first["results"], None)
+
+
 async def test_four_thousand_characters_are_a_message(alice: Person, bob: Person) -> None:
     text = "é" * 4000
     message = await alice.say(await alice.direct(bob), text)

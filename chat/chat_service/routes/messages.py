@@ -10,11 +10,14 @@ from quart import Blueprint, Response
 from chassis.http import bearer, claims, gives, reads, reply, takes
 from chassis.problems import Invalid
 
-from ..messages import MessagePage, Messages, check_content
+from ..messages import MessagePage, Messages, check_client_id, check_content
 from ..model import Message, PersonRow, Seq
 from ..people import People
+from ..realtime.protocol import ClientId, Content
 from ..rooms import Rooms
 from .paging import DEFAULT_PAGE_SIZE, PageNumber, PageSize, envelope, numbered
+
+UserRef = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
 
 
 class MessagesQuery(msgspec.Struct):
@@ -30,7 +33,7 @@ class MessagesQuery(msgspec.Struct):
 class ConversationQuery(msgspec.Struct):
     """The direct conversation with one user, newest first."""
 
-    with_: str = msgspec.field(name="with", default="")
+    with_: UserRef | None = msgspec.field(name="with", default=None)
     before: Seq | None = None
     limit: PageSize = DEFAULT_PAGE_SIZE
 
@@ -38,11 +41,11 @@ class ConversationQuery(msgspec.Struct):
 class NewMessage(msgspec.Struct):
     """To a `receiver` by username, or to a `room`; the text is `message` (or `content`). `reply_to` is a seq there."""
 
-    receiver: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] | None = None
+    receiver: UserRef | None = None
     room: UUID | None = None
-    message: str | None = None
-    content: str | None = None
-    client_id: str | None = None
+    message: Content | None = None
+    content: Content | None = None
+    client_id: ClientId | None = None
     reply_to: Seq | None = None
 
 
@@ -106,7 +109,10 @@ def blueprint(messages: Messages, rooms: Rooms, people: People) -> Blueprint:
         content = data.message if data.message is not None else data.content
         if content is None:
             raise Invalid(("message", "is required"))
-        check_content(content)
+        for field, text in (("message", data.message), ("content", data.content)):
+            if text is not None:
+                check_content(text, field)
+        check_client_id(data.client_id)  # all of it before a room is opened for it
         me = await people.me(claims())
         room = await _room_of(me, data, rooms)
         message = await messages.send(me, room, content, data.client_id, data.reply_to)
@@ -118,7 +124,7 @@ def blueprint(messages: Messages, rooms: Rooms, people: People) -> Blueprint:
     @gives(MessageList)
     async def conversation(query: ConversationQuery) -> Response:
         """The direct conversation with one user."""
-        if not query.with_:
+        if query.with_ is None:
             raise Invalid(("with", "is required"))
         room = await rooms.direct_with(await people.me(claims()), query.with_)
         if room is None:
@@ -134,6 +140,11 @@ async def _room_of(me: PersonRow, data: NewMessage, rooms: Rooms) -> UUID:
         raise Invalid(("receiver", "give either a receiver or a room"))
     if data.room is not None:
         return data.room
+    if data.reply_to is not None:  # there is nothing to reply to in a room that is not there
+        there = await rooms.direct_with(me, data.receiver or "")
+        if there is None:
+            raise Invalid(("reply_to", "there is no such message in this room"), code="reply_not_found")
+        return there
     room, _ = await rooms.open_direct(me, data.receiver or "")
     return room.id
 

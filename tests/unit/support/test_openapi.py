@@ -46,6 +46,21 @@ def test_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_every_text_in_a_body_says_how_long_it_may_be() -> None:
+    def endless(schema: Any, path: str) -> list[str]:
+        found = []
+        for option in schema.get("anyOf", [schema]):
+            if option.get("type") == "string" and not {"maxLength", "format", "enum"} & set(option):
+                found.append(path)
+            for name, inner in option.get("properties", {}).items():
+                found += endless(inner, f"{path}.{name}")
+            found += endless(option["items"], f"{path}[]") if "items" in option else []
+        return found
+
+    for operation in operations():
+        assert operation.body is None or endless(operation.body, operation.path) == []
+
+
 def test_every_answer_is_described() -> None:
     for operation in operations():
         responses = operation.description["responses"]
