@@ -47,6 +47,16 @@ def mail_quota(who: str) -> str:
     return f"parley:mails:{who}"
 
 
+def oauth_state(digest: str) -> str:
+    """A login at a provider that is under way, by the SHA-256 (hex) of its state."""
+    return f"parley:oauth:state:{digest}"
+
+
+def oauth_code(digest: str) -> str:
+    """A proven login whose session has not been collected, by the SHA-256 (hex) of its code."""
+    return f"parley:oauth:code:{digest}"
+
+
 def room_channel(room_id: UUID) -> str:
     """Pub/sub: the bell of one room."""
     return f"{ROOM_PREFIX}{room_id}"

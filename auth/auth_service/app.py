@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import cast
 
+import httpx
+
 from chassis import redis
 from chassis.app import check_access_marks
 from chassis.app import create_app as create_quart
@@ -27,16 +29,26 @@ from .directory import Directory
 from .emails import Emails
 from .hashing import Hasher
 from .housekeeping import Housekeeping
+from .identities import Identities
 from .keyring import KeyRing
 from .mail.postman import MailSettings, Postman
 from .mail.queue import MailQueue
 from .mail.smtp import parse_smtp_url
 from .mail.writing import check_sender
+from .oauth.config import ProviderConfig, parse_providers
+from .oauth.fetching import make_client
+from .oauth.github import GitHubProvider
+from .oauth.logins import OAuthLogins
+from .oauth.oidc import OidcProvider
+from .oauth.pending import PendingLogins
+from .oauth.provider import Provider
+from .oauth.targets import Targets
 from .revocations import Revoker
 from .routes import accounts as account_routes
 from .routes import devices as device_routes
 from .routes import emails as email_routes
 from .routes import internal as internal_routes
+from .routes import oauth as oauth_routes
 from .routes import sessions as session_routes
 from .routes import tokens as token_routes
 from .routes import users as user_routes
@@ -124,6 +136,16 @@ def create_app(settings: Settings) -> Service:
         enabled=settings.rate_limits == "on",
     )
     emails = Emails(postgres, queue, quota, credentials, throttle, sessions, revoker)
+    elsewhere = make_client()
+    lifecycle.add("providers", Closing(elsewhere.aclose))
+    logins = OAuthLogins(
+        postgres,
+        PendingLogins(client),
+        {name: provider_of(config, elsewhere) for name, config in parse_providers(settings.oauth_providers).items()},
+        Targets(settings.public_url, settings.oauth_redirects),
+        sessions,
+        settings.public_url,
+    )
     directory = Directory(postgres)
     revocations = Revocations(
         client,
@@ -143,8 +165,14 @@ def create_app(settings: Settings) -> Service:
         token_routes.blueprint(sessions, Tickets(client, lifetime_seconds=settings.ticket_seconds), key_ring, describe)
     )
     devices = Devices(postgres)
+    app.register_blueprint(oauth_routes.blueprint(logins, Identities(postgres), describe))
     app.register_blueprint(device_routes.blueprint(devices, describe))
     app.register_blueprint(user_routes.blueprint(directory))
     app.register_blueprint(internal_routes.blueprint(directory, sessions, devices))
     check_access_marks(app)
     return Service(cast("App", app), lifecycle)
+
+
+def provider_of(config: ProviderConfig, client: httpx.AsyncClient) -> Provider:
+    """A provider that speaks what its configuration says."""
+    return GitHubProvider(config, client) if config.kind == "github" else OidcProvider(config, client)

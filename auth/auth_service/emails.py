@@ -16,6 +16,7 @@ from .revocations import Revoker
 from .sessions import PASSWORD_RESET, Sessions
 from .store import accounts as store
 from .store import email_tokens as store_tokens
+from .store import identities as store_identities
 from .throttle import MailQuota, Throttle, typed
 from .tokens import digest
 
@@ -136,6 +137,8 @@ class Emails:
                 raise _bad_link()
             await store.reset_password(connection, account.id, password_hash)
             await store_tokens.delete_email_tokens(connection, account.id, "reset_password")
+            if not account.email_verified:  # whoever made this account had not proved the address: nothing of his stays
+                await store_identities.delete_identities(connection, account.id)
             ended = await self._sessions.end_others(connection, account.id, None, PASSWORD_RESET)
             await self._queue.put(connection, "password_changed", account.id, account.email)
         await self._revoker.announce(ended)

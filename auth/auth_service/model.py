@@ -108,6 +108,14 @@ class EmailToken(msgspec.Struct, frozen=True):
     email: str
 
 
+class Identity(msgspec.Struct, frozen=True):
+    """An account elsewhere that may log in as a user of ours."""
+
+    provider: str
+    subject: str
+    created_at: datetime
+
+
 class AccessToken(msgspec.Struct, frozen=True):
     """A signed token and how long it is good."""
 

@@ -55,3 +55,6 @@ class Settings(KafkaSettings, frozen=True, kw_only=True):
     mail_from: str = "Parley <no-reply@localhost>"  # of all mails
     verification_seconds: Positive = 24 * 3600  # life of a link that confirms an address
     password_reset_seconds: Positive = 3600  # life of a link that sets a new password
+
+    oauth_providers: str = "{}"  # a JSON object, see auth/README.md
+    oauth_redirects: tuple[str, ...] = ()  # where browsers may be sent after a login elsewhere, beside the public URL

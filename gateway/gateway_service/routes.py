@@ -57,6 +57,7 @@ TABLE = (
     Route("/auth/password/reset", AUTH, Access.PUBLIC, Rate.LOGIN),
     Route("/auth/email", AUTH, Access.BEARER, Rate.DEFAULT),
     Route("/auth/email/verify/confirm", AUTH, Access.PUBLIC, Rate.DEFAULT),
+    Route("/auth/identities", AUTH, Access.BEARER, Rate.DEFAULT),
     Route("/auth/devices", AUTH, Access.BEARER, Rate.DEFAULT),
     Route("/auth/ws-ticket", AUTH, Access.BEARER, Rate.DEFAULT),
     Route("/register", AUTH, Access.PUBLIC, Rate.LOGIN, exact=True),

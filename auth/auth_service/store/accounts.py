@@ -16,7 +16,12 @@ _COLUMNS = """id, username, email, email_verified_at IS NOT NULL AS email_verifi
 
 
 async def insert_account(
-    connection: Connection, user_id: UUID, username: str, email: str | None, display_name: str, password_hash: str
+    connection: Connection,
+    user_id: UUID,
+    username: str,
+    email: str | None,
+    display_name: str,
+    password_hash: str | None,
 ) -> Account:
     """Store a new account.
 
