@@ -1,6 +1,7 @@
 """The whole platform as `make run` starts it: one without rate limits for most tests, one with them."""
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from devstack.background import Background
+from devstack.ports import Ports
 from devstack.settings import Settings
 from tests.e2e.people import SECONDS, Person, Platform
 
@@ -33,9 +35,17 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Background]:
+def issuer() -> str:
+    """The OpenID provider `sample` of `stack`: whoever needs it starts it there."""
+    return f"http://127.0.0.1:{Ports().choose()}"
+
+
+@pytest.fixture(scope="session")
+def stack(issuer: str) -> Iterator[Background]:
     """The platform, RATE_LIMITS=off."""
-    with running(Path(tempfile.mkdtemp(prefix="parley-e2e-")), RATE_LIMITS="off") as stack:
+    providers = {"sample": {"issuer": issuer, "client_id": "parley-public", "title": "Sample"}}
+    environment = {"RATE_LIMITS": "off", "OAUTH_PROVIDERS": json.dumps(providers)}
+    with running(Path(tempfile.mkdtemp(prefix="parley-e2e-")), **environment) as stack:
         yield stack
 
 

@@ -11,6 +11,10 @@ PUBLIC = {
     "/login",
     "/auth/refresh",
     "/auth/email/verify/confirm",
+    "/auth/oauth",
+    "/auth/oauth/<provider>",
+    "/auth/oauth/<provider>/callback",
+    "/auth/oauth/exchange",
     "/auth/password/reset",
     "/auth/password/reset/confirm",
     "/.well-known/jwks.json",
@@ -27,4 +31,4 @@ def test_what_is_not_listed_here_needs_a_token() -> None:
         found[getattr(app.view_functions[rule.endpoint], ACCESS)].add(rule.rule)  # type: ignore[attr-defined]
     assert found["public"] == PUBLIC
     assert found["internal"] == INTERNAL
-    assert len(found["bearer"]) == 11
+    assert len(found["bearer"]) == 13
