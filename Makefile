@@ -53,6 +53,7 @@ lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra local --extra test -c requirements/load.txt -o requirements/test.txt
 	$(COMPILE) pyproject.toml --extra local -c requirements/load.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml -c requirements/load.txt -o requirements/image.txt
+	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) loadtests/peers/requirements.in -o loadtests/peers/requirements.txt
 
 clean: ## Remove the virtual environment and caches; the data of `make run` stays
@@ -76,7 +77,9 @@ $(VENV)/.run: $(VENV)/.build requirements/run.txt pyproject.toml
 	@$(PY) -m pip --disable-pip-version-check --no-input install -q --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements/test.txt
+$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/node.txt
 	@echo "installing what the tests need (once) ..."
 	@$(PIP) -r requirements/test.txt
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "installing Node.js, which the tests of the JavaScript client need ..."; $(PIP) -r requirements/node.txt; } \
+		|| echo "It cannot be had: those tests will be skipped." >&2
 	@touch $@

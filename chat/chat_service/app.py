@@ -37,6 +37,9 @@ from .realtime.membership import MembershipChanges
 from .realtime.presence import Presence
 from .realtime.revoked import RevokedSessions
 from .realtime.session import Limits
+from .realtime.socketio.answers import Answers
+from .realtime.socketio.door import Door
+from .realtime.socketio.server import MOST_PONG_SECONDS, SocketIO
 from .realtime.sweep import Sweep
 from .rooms import Rooms
 from .routes import internal as internal_routes
@@ -123,6 +126,20 @@ def create_app(settings: Settings) -> Service:
     lifecycle.add_check("bells", canary.not_ready)
     lifecycle.on_drain(keeper.drain)
 
+    answers = Answers(database, rooms, ledger, arrivals, bells, guard, keeper)
+    socketio = SocketIO(
+        guard,
+        people,
+        arrivals,
+        keeper,
+        commands,
+        answers,
+        ping_seconds=settings.heartbeat_seconds,
+        pong_seconds=max(1, min(MOST_PONG_SECONDS, settings.dead_after_seconds - settings.heartbeat_seconds)),
+    )
+    lifecycle.add("socketio", socketio)
+    admission = Admission(most=settings.sockets_per_pod, per_second=settings.new_sockets_per_second if limited else 0)
+
     app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)
     app.register_blueprint(room_routes.blueprint(rooms, people))
     app.register_blueprint(message_routes.blueprint(Messages(database, ledger, bells, presence), rooms, people))
@@ -135,11 +152,14 @@ def create_app(settings: Settings) -> Service:
             arrivals,
             keeper,
             commands,
-            Admission(most=settings.sockets_per_pod, per_second=settings.new_sockets_per_second if limited else 0),
+            admission,
             handover_allowed=settings.handover == "on",
         )
     )
     check_access_marks(app)
+    inner = cast("App", app.asgi_app)
+    door = Door(inner, socketio, admission, keeper, pod_name=settings.pod_name, most=settings.sockets_per_pod)
+    app.asgi_app = door  # type: ignore[method-assign,assignment]
     return Service(cast("App", app), lifecycle)
 
 

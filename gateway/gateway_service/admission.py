@@ -16,7 +16,7 @@ from .limits import Limit, Limits, Verdict
 from .routes import Access, Rate, Route
 from .settings import Settings
 
-_BY_ADDRESS = (Rate.LOGIN, Rate.PAGE)
+_BY_ADDRESS = (Rate.LOGIN, Rate.PAGE, Rate.POLLING)
 rate_limited = Counter("parley_rate_limited_total", "Requests refused for their number", ["rate"])
 
 
@@ -45,7 +45,7 @@ def rates_of(settings: Settings) -> dict[Rate, Rates]:
         ),
         Rate.LOGIN: Rates(address=Limit.per(settings.rate_login_per_minute, 60)),
         Rate.PAGE: Rates(address=page),
-        Rate.POLLING: Rates(address=polling, user=polling),
+        Rate.POLLING: Rates(address=polling),
         Rate.SOCKET: Rates(
             address=Limit.per(settings.rate_address_sockets_per_second, 1, settings.rate_address_sockets_burst),
             user=Limit.per(settings.rate_sockets_per_second, 1, settings.rate_sockets_burst),
@@ -83,7 +83,7 @@ class Admission:
         Raises:
             Problem: 401, 429 or 503, with the rate headers if the request was counted.
         """
-        needed = _needs_token(route, authorization, later)
+        needed = route.access is Access.BEARER and not later
         claims, refusal = await self._identify(route, authorization, needed)
         rates = self._rates[route.rate]
         if claims is not None and rates.user is not None:
@@ -123,10 +123,3 @@ class Admission:
             ended = not await self._revocations.ask_owner(session_id)
         if ended:
             raise Unauthorized("The session has been ended; log in again.", code="token_revoked")
-
-
-def _needs_token(route: Route, authorization: Sequence[str], later: bool) -> bool:
-    """Whether a token is needed here and now. A socket's token is looked at wherever there is one, needed or not."""
-    if route.rate is Rate.SOCKET and authorization:
-        return True
-    return route.access is Access.BEARER and not later

@@ -108,19 +108,20 @@ def create_app(settings: Settings) -> Service:
 
 def create_services(settings: Settings, lifecycle: Lifecycle) -> dict[str, Pods]:
     """The pods of each service."""
-    make_pool = partial(
+    make = partial(
         Pool,
         connect_seconds=settings.connect_seconds,
         idle_seconds=settings.pooled_seconds,
         max_idle=settings.pooled_connections,
-        max_open=settings.max_connections,
     )
+    make_pool = partial(make, max_open=settings.max_connections)
+    make_polls = partial(make, max_open=settings.max_polls)
     if bool(settings.chat_urls) == bool(settings.chat_service):
         raise Fatal("exactly one of CHAT_URLS and CHAT_SERVICE must be set")
     services = {
         AUTH: Pods(AUTH, [place_of(settings.auth_url)], make_pool),
         PROFILE: Pods(PROFILE, [place_of(settings.profile_url)], make_pool),
-        CHAT: Pods(CHAT, [place_of(url) for url in settings.chat_urls], make_pool),
+        CHAT: Pods(CHAT, [place_of(url) for url in settings.chat_urls], make_pool, make_polls),
     }
     for pods in services.values():
         lifecycle.add(f"connections to {pods.service}", Closing(pods.close))

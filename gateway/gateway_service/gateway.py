@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from chassis.asgi import ROUTE, App, Message, Receive, Scope, Send
 from chassis.problems import NotFound, Problem
 
+from . import engineio
 from .addresses import Addresses
 from .admission import Admission
 from .headers import encode
 from .origins import Origins
+from .pods import Target, UnknownSession
 from .proxy import Proxy
 from .request import Request
 from .routes import GATEWAY, WEB_ROOT, Kind, Route, Router
-from .sockets import Sockets
+from .sockets import Sockets, credentials
 
 DISCARD_BYTES = 128 * 1024
 DISCARD_SECONDS = 0.5
@@ -66,6 +68,9 @@ class Gateway:
             request = Request(scope, self._addresses)
             headers = self._origins.answer_headers(request.fields.get(b"origin"), request.host)
             await self._answer(request, scope, body, send, headers)
+        except UnknownSession:
+            await body.discard(scope)
+            await engineio.refuse(scope, send, encode(headers.items()))
         except Problem as problem:
             problem.headers.update(headers)
             if problem.status != 408:
@@ -83,14 +88,20 @@ class Gateway:
                 await send({"type": "http.response.start", "status": 204, "headers": encode(preflight.items())})
                 await send({"type": "http.response.body", "body": b""})
                 return
-        admitted = await self._admission.admit(route, request.address, request.all(b"authorization"))
+        target, tokens = Target(route.service), request.all(b"authorization")
+        if engineio.is_socket_io(route):
+            self._origins.check_socket(request.fields.get(b"origin"), request.host)
+            sid = engineio.sid_of(scope)
+            route, target = engineio.rated(route, sid), engineio.target(route, request, sid)
+            tokens, _ = credentials(request, scope)
+        admitted = await self._admission.admit(route, request.address, tokens)
         extra = {**headers, **admitted.headers}
         if route.service == GATEWAY:
             path = {"path": route.prefix, "raw_path": route.prefix.encode()}
             await self._pages({**scope, **path}, receive, with_headers(send, extra))
             return
         try:
-            await self._proxy.forward(route.service, request, extra, receive, send)
+            await self._proxy.forward(target, request, extra, receive, send)
         except Problem as problem:
             problem.headers.update(extra)
             raise
@@ -120,7 +131,14 @@ class Gateway:
         if route is None:
             raise NotFound("There is no WebSocket here.")
         scope[ROUTE] = route.prefix
-        await self._sockets.open(route, request, scope, send)
+        if not engineio.is_socket_io(route):
+            await self._sockets.open(route, request, scope, send)
+            return
+        sid = engineio.sid_of(scope)
+        try:
+            await self._sockets.open(engineio.rated(route, sid), request, scope, send, sid)
+        except UnknownSession:
+            await engineio.refuse(scope, send, [])
 
 
 class Body:

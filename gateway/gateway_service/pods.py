@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
+import msgspec
 from prometheus_client import Counter, Gauge
 
 from chassis.lifecycle import Fatal
+from contracts.sockets import MARK_CHARACTERS, POD_HEADER, pod_mark
 
 from .pool import Pool
 
@@ -31,15 +33,22 @@ MakePool = Callable[[str, int], Pool]
 
 
 class Pod:
-    """One process of a service, and what this gateway has open with it."""
+    """One process of a service, and what this gateway has open with it.
 
-    def __init__(self, pool: Pool) -> None:
+    Arguments:
+        pool: connections for requests that are answered at once.
+        polls: for those that may wait; the same if None.
+    """
+
+    def __init__(self, pool: Pool, polls: Pool | None = None) -> None:
         self.pool = pool
+        self.polls = polls or pool
         self.in_flight = 0  # requests
         self.sockets = 0
         self.failures = 0  # in a row
         self.ejected_until = 0.0  # monotonic
         self.gone = False  # no longer among the addresses; its sockets may live on
+        self.mark = pod_mark(self.name)  # what the ids of its Socket.IO sessions begin with
 
     @property
     def place(self) -> Place:
@@ -56,6 +65,15 @@ class Pod:
     def url(self) -> str:
         """`http://host:port`."""
         return f"http://{self.name}"
+
+    def introduction(self) -> list[tuple[bytes, bytes]]:
+        """The header that tells it how we call it."""
+        return [(POD_HEADER.lower().encode(), self.name.encode())]
+
+    def close(self) -> None:
+        """End its idle connections."""
+        self.pool.close()
+        self.polls.close()
 
     def count_sockets(self, change: int) -> None:
         """So many sockets more."""
@@ -77,18 +95,44 @@ def requests(pod: Pod) -> int:
     return pod.in_flight
 
 
+class Target(msgspec.Struct, frozen=True):
+    """Which pod a request goes to, and how.
+
+    Arguments:
+        service: its name.
+        load: what to compare.
+        sid: a Socket.IO session, which one pod has. What is asked of it is asked once: a poll takes messages with it.
+        polls: it may wait for its answer.
+        newcomer: it makes a session: the pod is told how we call it, and another one is asked if it is full.
+    """
+
+    service: str
+    load: Load = requests
+    sid: str | None = None
+    polls: bool = False
+    newcomer: bool = False
+
+
+class UnknownSession(Exception):
+    """No pod that is there has this Socket.IO session."""
+
+
 class Pods:
     """Chooses: the less loaded of two random pods, which neither herds nor needs to know all loads exactly.
 
     Arguments:
         service: its name.
         places: where its pods are.
-        make_pool: makes the connection pool of a place.
+        make_pool: makes the connection pool of a place,
+        make_polls: and the one for long-polling; None: there is none.
     """
 
-    def __init__(self, service: str, places: Iterable[Place], make_pool: MakePool) -> None:
+    def __init__(
+        self, service: str, places: Iterable[Place], make_pool: MakePool, make_polls: MakePool | None = None
+    ) -> None:
         self.service = service
         self._make_pool = make_pool
+        self._make_polls = make_polls
         self.pods: list[Pod] = []
         self.replace(places)
 
@@ -98,13 +142,15 @@ class Pods:
         Arguments:
             load: what to compare.
             exclude: pods that were tried already.
-            sid: a Socket.IO session, which belongs to one pod. Not looked at yet: long-polling works with one pod only.
+            sid: a Socket.IO session, which belongs to one pod.
 
         Returns:
             None when there is none left. Ejected pods are taken when no other is left: one that may work is better
             than none.
         """
-        del sid
+        if sid is not None:
+            mark = sid[:MARK_CHARACTERS]
+            return next((pod for pod in self.pods if pod.mark == mark and pod not in exclude), None)
         candidates = [pod for pod in self.pods if pod not in exclude]
         now = time.monotonic()
         well = [pod for pod in candidates if pod.ejected_until <= now]
@@ -143,16 +189,19 @@ class Pods:
         for place in known.keys() - wanted:
             pod = known.pop(place)
             pod.gone = True
-            pod.pool.close()
+            pod.close()
             pod.count_sockets(0)
         added = wanted - known.keys()
-        self.pods = [*known.values(), *(Pod(self._make_pool(*place)) for place in sorted(added))]
+        self.pods = [*known.values(), *(self._pod(place) for place in sorted(added))]
         pods_known.labels(self.service).set(len(self.pods))
 
     async def close(self) -> None:
         """End all idle connections."""
         for pod in self.pods:
-            pod.pool.close()
+            pod.close()
+
+    def _pod(self, place: Place) -> Pod:
+        return Pod(self._make_pool(*place), None if self._make_polls is None else self._make_polls(*place))
 
 
 class Resolver:

@@ -7,7 +7,7 @@ else.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from prometheus_client import Counter
@@ -18,7 +18,7 @@ from chassis.problems import Problem, Unavailable
 from .connection import Connection, Failure, UpstreamError
 from .headers import encode, response_headers
 from .http1 import Head, Headers
-from .pods import Pod, Pods, requests
+from .pods import Pod, Pods, Target, UnknownSession
 from .request import Request
 from .upload import ClientGone, Upload
 
@@ -44,6 +44,10 @@ class CutShort(Exception):
         self.failure = error.failure
 
 
+class PodFull(Exception):
+    """A pod takes no more sessions, and there is another one to ask."""
+
+
 class Proxy:
     """Passes requests to the pods of the services.
 
@@ -59,12 +63,12 @@ class Proxy:
         self._deadlines = deadlines
 
     async def forward(
-        self, service: str, request: Request, extra: Mapping[str, str], receive: Receive, send: Send
+        self, target: Target, request: Request, extra: Mapping[str, str], receive: Receive, send: Send
     ) -> None:
         """Answer a request with a service's answer.
 
         Arguments:
-            service: its name.
+            target: who answers.
             request: what to pass on.
             extra: headers that the answer gets.
             receive, send: the client's side.
@@ -72,27 +76,36 @@ class Proxy:
         Raises:
             Problem: 400 and 413 for the body, 408 for a client that does not send it, 502 when the service broke, 503
                 when it is not there, 504 when it is too slow; all before anything was sent to the client.
+            UnknownSession: the pod that the target names is not there.
         """
         length = request.length(self._max_body_bytes)
         upload = Upload(receive, length, self._max_body_bytes, self._deadlines.idle)
+        service = target.service
         pods = self._services[service]
         headers = encode(extra.items())
+        full: list[Pod] = []
         fresh = False
         try:
             await upload.first_piece()
             while True:
-                pod, connection = await self._connect(pods, fresh=fresh)
+                pod, connection = await self._connect(pods, target, full, fresh=fresh)
                 try:
-                    await self._exchange(pods, pod, connection, request, upload, headers, send)
+                    last = not target.newcomer or len(full) + 1 >= min(MAX_CONNECTS, len(pods.pods))
+                    await self._exchange(pods, pod, connection, target, request, upload, headers, send, last=last)
                     return
+                except PodFull:
+                    full.append(pod)
                 except UpstreamError as error:
                     stale = error.failure is Failure.STALE and connection.used
-                    if not stale or request.method not in _IDEMPOTENT or upload.sent_body:
+                    once = target.sid is not None or request.method not in _IDEMPOTENT
+                    if not stale or once or upload.sent_body:
                         raise
                     upstream_errors.labels(service, error.failure.value).inc()
                     fresh = True
         except UpstreamError as error:
             upstream_errors.labels(service, error.failure.value).inc()
+            if target.sid is not None and error.failure in (Failure.CONNECT, Failure.STALE):
+                raise UnknownSession from None
             logger.warning("a service did not answer", extra={"upstream": service, "error": str(error)})
             raise problem_of(error) from None
         except CutShort as error:
@@ -106,16 +119,24 @@ class Proxy:
         pods: Pods,
         pod: Pod,
         connection: Connection,
+        target: Target,
         request: Request,
         upload: Upload,
         extra: Headers,
         send: Send,
+        *,
+        last: bool,
     ) -> None:
-        """One request and its answer on one connection."""
-        pod.in_flight += 1
+        """One request and its answer on one connection; a pod that is full only counts when it is the last."""
+        load = 0 if target.polls else 1
+        pod.in_flight += load
         try:
-            upload.start(connection, request.method, request.head(pod.name, upload.length))
+            more = pod.introduction() if target.newcomer else ()
+            upload.start(connection, request.method, request.head(pod.name, upload.length, more))
             head = await self._head(connection, upload)
+            if head.status == 503 and not last:
+                pods.rest(pod)
+                raise PodFull
             pods.worked(pod)
             await self._respond(head, connection, upload, extra, send)
         except UpstreamError as error:
@@ -128,19 +149,22 @@ class Proxy:
             raise
         finally:
             upload.stop()
-            pod.in_flight -= 1
-        pod.pool.release(connection)
+            pod.in_flight -= load
+        (pod.polls if target.polls else pod.pool).release(connection)
 
-    async def _connect(self, pods: Pods, *, fresh: bool) -> tuple[Pod, Connection]:
-        """A connection to some pod; a new one if it must be `fresh`."""
-        tried: list[Pod] = []
+    async def _connect(self, pods: Pods, target: Target, full: Sequence[Pod], *, fresh: bool) -> tuple[Pod, Connection]:
+        """A connection to some pod that is not full; a new one if it must be `fresh`."""
+        tried = [*full]
         error = UpstreamError(Failure.CONNECT, "no pod is known")
-        while len(tried) < MAX_CONNECTS and (pod := pods.choose(requests, exclude=tried)) is not None:
-            if tried:
+        while (
+            len(tried) < MAX_CONNECTS and (pod := pods.choose(target.load, exclude=tried, sid=target.sid)) is not None
+        ):
+            if len(tried) > len(full):
                 upstream_errors.labels(pods.service, error.failure.value).inc()
             tried.append(pod)
+            pool = pod.polls if target.polls else pod.pool
             try:
-                return pod, (None if fresh else pod.pool.take()) or await pod.pool.connect()
+                return pod, (None if fresh else pool.take()) or await pool.connect()
             except UpstreamError as failure:
                 error = failure
                 if failure.failure is Failure.CONNECT:

@@ -70,17 +70,19 @@ class Request:
             raise too_large(limit)
         return int(length)
 
-    def head(self, host: str, length: int | None) -> bytes:
+    def head(self, host: str, length: int | None, more: Iterable[tuple[bytes, bytes]] = ()) -> bytes:
         """The head for a service's HTTP request.
 
         Arguments:
             host: of the service, for a client of HTTP/1.0 that did not name one.
             length: of the body; None for a chunked one.
+            more: headers of our own.
         """
         dropped = named_in_connection(self.headers) if b"connection" in self.fields else frozenset[bytes]()
         lines = [self.method.encode() + b" " + self.target + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in self.headers if passes_inward(name) and name not in dropped]
         lines += self._ours(host)
+        lines += [name + b": " + value for name, value in more]
         if length is None:
             lines.append(b"transfer-encoding: chunked")
         elif length or b"content-length" in self.fields:

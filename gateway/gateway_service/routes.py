@@ -22,7 +22,7 @@ class Rate(enum.Enum):
     DEFAULT = "default"  # by user, else by address
     LOGIN = "login"  # always by address
     SOCKET = "socket"  # new sockets
-    POLLING = "polling"  # Socket.IO over HTTP: many small requests stand for one socket
+    POLLING = "polling"  # of an open Socket.IO session: many small requests stand for one socket
     PAGE = "page"  # pages and descriptions, by address
 
 

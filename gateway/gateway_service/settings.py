@@ -25,7 +25,7 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     rate_address_per_minute: Positive = 60  # without a token
     rate_login_per_minute: Positive = 20  # per address
     rate_pages_per_minute: Positive = 300  # per address: pages and descriptions
-    rate_polling_per_minute: Positive = 1200  # per user or address: Socket.IO's long-polling requests
+    rate_polling_per_minute: Positive = 12_000  # per address: requests of open Socket.IO sessions
     rate_sockets_per_second: Positive = 10  # new sockets per user
     rate_sockets_burst: Positive = 20
     rate_address_sockets_per_second: Positive = 20  # new sockets per address, for those whose user shows later
@@ -38,3 +38,4 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     pooled_seconds: Seconds = 30.0  # an idle connection older than this is not used again; services keep theirs for 75
     pooled_connections: Positive = 64  # idle ones kept per pod
     max_connections: Positive = 512  # per pod; a request that finds them all busy is answered 503
+    max_polls: Positive = 5000  # per chat pod, beside those: long-polling requests, most of which wait

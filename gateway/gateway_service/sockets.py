@@ -18,13 +18,14 @@ from chassis.asgi import Scope, Send
 from chassis.ids import uuid7
 from chassis.problems import Problem, Unavailable
 from chassis.server import Handover, handover_of
+from contracts.sockets import CONNECTION_HEADER
 
 from .admission import Admission
 from .connection import Connection, Failure, UpstreamError
 from .headers import encode, response_headers
 from .http1 import Head
 from .origins import Origins
-from .pods import Pod, Pods, sockets
+from .pods import Pod, Pods, UnknownSession, sockets
 from .pool import dial
 from .proxy import MAX_CONNECTS, problem_of, upstream_errors
 from .request import Request
@@ -33,7 +34,6 @@ from .splice import ClientSide, PodSide, in_empty_context
 
 logger = logging.getLogger(__name__)
 
-CONNECTION_HEADER = b"x-parley-connection"  # how a pod knows which of its sockets we mean
 DRAIN_PATH = "/internal/sockets/drain"
 DRAIN_EXTRA_SECONDS = 2.0
 DRAIN_BATCH = 1000  # ids in one request, which must stay below 64 KiB
@@ -85,11 +85,16 @@ class Sockets:
         self._open: dict[str, tuple[Pod, asyncio.Transport]] = {}
         self._all_closed = asyncio.Event()
 
-    async def open(self, route: Route, request: Request, scope: Scope, send: Send) -> None:
+    async def open(self, route: Route, request: Request, scope: Scope, send: Send, sid: str | None = None) -> None:
         """Answer one handshake.
+
+        Arguments:
+            route, request, scope, send: of the client.
+            sid: the Socket.IO session that goes on over this socket.
 
         Raises:
             Problem: it is refused, by us or because no pod answers.
+            UnknownSession: no pod has that session.
         """
         self._origins.check_socket(request.fields.get(b"origin"), request.host)
         tokens, ticket = credentials(request, scope)
@@ -99,7 +104,7 @@ class Sockets:
         if handover is None:
             raise Problem(501, "WebSockets are served over plain HTTP/1.1 only.", code="no_websocket_here")
         identifier = uuid7().hex
-        pod, connection, head = await self._handshake(request, identifier)
+        pod, connection, head = await self._handshake(request, identifier, sid)
         try:
             self._refuse_if_draining()  # it may have begun in the meantime, and does not know of this one
             extra = encode(admitted.headers.items())
@@ -159,17 +164,18 @@ class Sockets:
         except httpx.HTTPError as error:
             logger.warning("a pod does not drain", extra={"address": pod.name, "error": repr(error)})
 
-    async def _handshake(self, request: Request, identifier: str) -> tuple[Pod, Connection, Head]:
+    async def _handshake(self, request: Request, identifier: str, sid: str | None) -> tuple[Pod, Connection, Head]:
         """Find a pod that answers. One that does not, or is full, is passed over as long as there is another.
 
         Raises:
             Problem: none does.
+            UnknownSession: the one that has the session does not.
         """
         tried: list[Pod] = []
         error = UpstreamError(Failure.CONNECT, "no pod is known")
-        while (pod := self._pods.choose(sockets, exclude=tried)) is not None and len(tried) < MAX_CONNECTS:
+        while (pod := self._pods.choose(sockets, exclude=tried, sid=sid)) is not None and len(tried) < MAX_CONNECTS:
             tried.append(pod)
-            last = len(tried) == min(MAX_CONNECTS, len(self._pods.pods))
+            last = sid is not None or len(tried) == min(MAX_CONNECTS, len(self._pods.pods))
             try:
                 connection, head = await self._ask_pod(pod, request, identifier)
             except UpstreamError as failure:
@@ -186,6 +192,8 @@ class Sockets:
                     continue
             self._pods.worked(pod)
             return pod, connection, head
+        if sid is not None:
+            raise UnknownSession
         logger.warning("no chat pod takes a socket", extra={"error": str(error), "tried": len(tried)})
         raise problem_of(error)
 
@@ -193,7 +201,7 @@ class Sockets:
         connection = Connection(_ignore)
         await dial(connection, *pod.place, self._connect_seconds)
         try:
-            more = [(CONNECTION_HEADER, identifier.encode())]
+            more = [*pod.introduction(), (CONNECTION_HEADER.lower().encode(), identifier.encode())]
             connection.begin("GET", request.upgrade(pod.name, _PASSED, more))
             async with asyncio.timeout(self._handshake_seconds):
                 return connection, await connection.head()
@@ -259,7 +267,7 @@ def credentials(request: Request, scope: Scope) -> tuple[list[str], bool]:
         return [f"Bearer {token}" for token in tokens], False
     if values := request.all(b"authorization"):
         return values, False
-    offered: list[str] = scope["subprotocols"]
+    offered: list[str] = scope.get("subprotocols", [])
     if "bearer" in offered[:-1]:
         return [f"Bearer {offered[offered.index('bearer') + 1]}"], False
     return [], False

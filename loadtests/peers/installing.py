@@ -1,11 +1,16 @@
-"""Installing the peers into `.cache/peers`, once per version of what is pinned here. Nothing of ours needs them."""
+"""Installing the peers into `.cache/peers`, once per version of what is pinned here. Nothing of ours needs them.
 
+Tests install the JavaScript client of Socket.IO in the same way.
+"""
+
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadtests.bench.results import Skipped
@@ -16,22 +21,23 @@ INSTALL_SECONDS = 300
 INSTALLED = ".installed"
 
 
-def node_program(source: Path = HERE / "socketio", cache: Path = CACHE) -> tuple[str, ...]:
-    """The command that runs `server.js` of a folder with the packages of its lock file.
+def node_program(source: Path = HERE / "socketio", cache: Path = CACHE, program: str = "server.js") -> tuple[str, ...]:
+    """The command that runs a program of a folder with the packages of its lock file.
 
     Raises:
         Skipped: there is no Node or no npm, or the packages cannot be had.
     """
     node, npm = _found("node", "Node.js"), _found("npm", "npm, Node's package manager")
-    files = [source / name for name in ("package.json", "package-lock.json", "server.js")]
+    files = [source / name for name in ("package.json", "package-lock.json", program)]
     folder = cache / f"{source.name}-{digest(files)}"
-    if not (folder / INSTALLED).exists():
-        _emptied(folder)
-        for file in files:
-            shutil.copy(file, folder)
-        _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
-        (folder / INSTALLED).touch()
-    return (node, str(folder / "server.js"))
+    with _alone(cache):
+        if not (folder / INSTALLED).exists():
+            _emptied(folder)
+            for file in files:
+                shutil.copy(file, folder)
+            _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+            (folder / INSTALLED).touch()
+    return (node, str(folder / program))
 
 
 def python_program(application: str, source: Path = HERE, cache: Path = CACHE) -> tuple[str, ...]:
@@ -69,10 +75,20 @@ def digest(files: Sequence[Path]) -> str:
 
 
 def _found(program: str, title: str) -> str:
-    path = shutil.which(program)
+    beside = Path(sys.executable).with_name(program)  # from a wheel, in a virtual environment that is not active
+    path = shutil.which(program) or (str(beside) if beside.exists() else None)
     if path is None:
         raise Skipped(f"{title} is not installed here")
     return path
+
+
+@contextlib.contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Only one process installs at a time."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _emptied(folder: Path) -> None:

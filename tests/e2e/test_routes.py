@@ -50,9 +50,9 @@ def test_the_gateway_knows_every_public_route_with_a_rate_class_and_an_auth_mark
 
 
 def test_the_gateway_routes_to_nothing_that_is_not_there() -> None:
-    later = {"/socket.io"}  # in the contract, and refused by the services until they are built
+    elsewhere = {"/socket.io"}  # answered by a library in front of Quart, see test_socketio
     for route in TABLE:
-        if route.service != "gateway" and route.prefix not in later:
+        if route.service != "gateway" and route.prefix not in elsewhere:
             below = [row for row in PUBLIC if row.service == route.service and row.path.startswith(route.prefix)]
             assert below, route
 

@@ -31,6 +31,7 @@ from .session import Session
 
 logger = logging.getLogger(__name__)
 
+ARRIVAL_SECONDS = 2.0
 RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; then it gets what is new from now on
 
 
@@ -130,6 +131,21 @@ class Arrivals:
         self._enter(session, opening, msgspec.structs.replace(wanted, history_of=url.history_of))
         return True
 
+    def rewind(self, session: Session, wanted: Wanted) -> None:
+        """Go on from other positions in rooms that the session is in already: what it got since comes again."""
+        other_life = wanted.epoch is not None and wanted.epoch != self.epoch
+        for room_id, since in wanted.positions.items():
+            room = self._hub.rooms.get(room_id)
+            if room is None or room_id not in session.rooms:
+                if not self.is_arriving(session, room_id):
+                    session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
+            elif other_life:
+                session.write(protocol.frame(events.RoomReset(events.Reset(room_id, room.seq))))
+            elif since != room.seq:
+                room.holders += 1
+                self._hub.detach(session, room)
+                self._spawn(session, self._catch_up.chase(session, room, since, room.rev), room)
+
     def _enter(self, session: Session, opening: Opening, wanted: Wanted) -> None:
         positions, history_of = wanted.positions, wanted.history_of
         other_life = wanted.epoch is not None and wanted.epoch != self.epoch
@@ -204,6 +220,12 @@ class Arrivals:
                 await self._catch_up.chase(session, room, view.joined_seq, -1)
             finally:
                 self._feed.release(room)
+
+    async def arrived(self, session: Session, room_id: UUID) -> None:
+        """Wait while somebody brings the session into the room, though not for ever."""
+        arriving = self._arriving.get((session, room_id))
+        if arriving is not None:
+            await asyncio.wait({arriving}, timeout=ARRIVAL_SECONDS)
 
     def removed(self, session: Session, room_id: UUID) -> None:
         """The user is no longer in a room: nothing from now on. He is told once, whoever found out."""

@@ -18,6 +18,7 @@ from chassis.revocations import Guard
 from chassis.server import handover_of
 from chassis.tokens import Claims, bearer_token
 from contracts import keys
+from contracts.sockets import CONNECTION_HEADER
 
 from ..model import MAX_SEQ, user_of
 from ..people import People
@@ -32,7 +33,6 @@ from ..realtime.session import Handler, Session
 
 SUBPROTOCOL = "bearer"
 TICKET_SECONDS = 30
-GATEWAY_CONNECTION = "X-Parley-Connection"
 
 
 class DrainRequest(msgspec.Struct):
@@ -78,7 +78,7 @@ def blueprint(
         except BaseException:  # this pod cannot now, another one may: the ticket has not been of use yet
             await _put_back(redis, query.get("ticket"), token)
             raise
-        gateway_connection = websocket.headers.get(GATEWAY_CONNECTION, "")[:64] or None
+        gateway_connection = websocket.headers.get(CONNECTION_HEADER, "")[:64] or None
         session = Session(handler, claims, encode_user(user), uuid7(), gateway_connection)
         try:
             if handover is not None:

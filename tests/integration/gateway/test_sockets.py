@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection
 
 from contracts import keys
-from gateway_service.sockets import CONNECTION_HEADER
+from contracts.sockets import CONNECTION_HEADER
 from tests.integration.gateway.conftest import DEAD, Running, StartGateway
 from tests.integration.gateway.fakes import FakePod, FakeService, Seen, User, response
 from tests.support.serving import dial, masked, until, upgrade
@@ -101,8 +101,8 @@ async def test_a_pod_gets_the_handshake_as_it_was(gateway: Running, pod: FakePod
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert headers["authorization"] == f"Bearer {user.token}"
     assert headers["host"] == f"127.0.0.1:{gateway.port}"
-    assert len(headers.get_all(CONNECTION_HEADER.decode())) == 1
-    assert headers[CONNECTION_HEADER.decode()] != "mine"
+    assert len(headers.get_all(CONNECTION_HEADER)) == 1
+    assert headers[CONNECTION_HEADER] != "mine"
     assert not {"x-user-id", "cookie", "sec-websocket-extensions"} & {name.lower() for name in headers}
 
 
@@ -115,7 +115,6 @@ async def test_a_pod_gets_the_handshake_as_it_was(gateway: Running, pod: FakePod
         ("/api/chat/ws/chat/", {"additional_headers": {"Authorization": "Bearer x"}}, "token_invalid"),
         ("/ws", {"subprotocols": ["bearer", "x"]}, "token_invalid"),
         ("/ws", {"subprotocols": ["bearer"]}, "unauthorized"),
-        ("/socket.io/?transport=websocket&token=x", {}, "token_invalid"),
     ],
 )
 async def test_a_bad_token_is_refused_before_the_upgrade(
@@ -135,17 +134,9 @@ async def test_expired_and_revoked_tokens_open_no_socket(
     expired = await refusal(gateway, f"/ws?token={user.make_token(seconds=-5)}")
     assert json.loads(expired.body)["code"] == "token_expired"
     await store.set(keys.revoked_session(user.session_id), b"1")
-    for path in ("/ws", "/socket.io/"):
-        revoked = await refusal(gateway, f"{path}?token={user.token}")
-        assert json.loads(revoked.body)["code"] == "token_revoked"
+    revoked = await refusal(gateway, f"/ws?token={user.token}")
+    assert json.loads(revoked.body)["code"] == "token_revoked"
     assert pod.handshakes == []
-
-
-async def test_socket_io_may_bring_its_token_later(gateway: Running, pod: FakePod) -> None:
-    async with connect(gateway, "/socket.io/?EIO=4&transport=websocket") as socket:
-        await socket.send("40/chat,{}")
-        assert await socket.recv() == "40/chat,{}"
-    assert pod.handshakes[0].path == "/socket.io/?EIO=4&transport=websocket"
 
 
 async def test_only_allowed_origins_open_sockets(start_gateway: StartGateway, pod: FakePod, user: User) -> None:

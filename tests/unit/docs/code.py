@@ -186,6 +186,20 @@ def events() -> set[str]:
     return {str(event.__struct_config__.tag) for event in get_args(events.Event)}
 
 
+def socket_io_requests() -> set[str]:
+    """The events of Socket.IO clients that WebSocket clients have no frames for."""
+    from chat_service.realtime.socketio import events
+
+    return set(events.REQUESTS)
+
+
+def socket_io_events() -> set[str]:
+    """The events to Socket.IO clients that are called otherwise than frames."""
+    from chat_service.realtime.socketio import link, outgoing
+
+    return {*outgoing.NAMES.values(), link.CLOSING}
+
+
 def everything() -> str:
     """The text of all that runs in pods."""
     return "".join(source(module) for package in PACKAGES for module in modules(package))

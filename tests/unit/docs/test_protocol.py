@@ -72,3 +72,8 @@ def test_error_frames_are_those_of_the_code() -> None:
 def test_close_codes_are_those_of_the_code() -> None:
     documented = {tuple(row) for row in rows(section(TEXT, "### Close codes"))}
     assert documented == {(str(int(code)), code.meaning, code.advice.value) for code in CloseCode}
+
+
+def test_every_event_of_socket_io_is_in_its_table_and_no_other() -> None:
+    assert types_in("### What a client emits") == set(code.socket_io_requests())
+    assert types_in("### What a client hears") == code.socket_io_events()
