@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
@@ -41,6 +42,7 @@ def main() -> int:
             for fault in one.faults:
                 print(f"{number:3} {fault.at:5.1f} s for {fault.seconds:5.1f} s  {fault.kind} {fault.target}")
         return 0
+    logging.getLogger("chassis").setLevel(logging.CRITICAL)  # our own consumer complains of every fault
     folder = options.keep or Path(tempfile.mkdtemp(prefix="parley-faults-"))
     try:
         if options.broken:

@@ -1,6 +1,7 @@
 """Who is there: users, rooms, devices, and what each of them does."""
 
 import asyncio
+import contextlib
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
@@ -12,7 +13,7 @@ import msgspec
 
 from parley_client import Account, ApiError, NoAnswer, Parley
 from tests.faults.clients import Client, read_page, visit
-from tests.faults.history import Room
+from tests.faults.history import Arrival, Room
 from tests.faults.world import World
 
 Result = TypeVar("Result")
@@ -53,6 +54,7 @@ class Cast:
         self._accounts: dict[str, Account] = {}  # by user
         self._members: dict[str, list[str]] = {}  # users by room id
         self.clients: list[Client] = []
+        self.newcomers: set[asyncio.Task[None]] = set()  # whose profiles have not been found yet
 
     async def __aenter__(self) -> Self:
         """Register, make rooms, connect."""
@@ -64,7 +66,7 @@ class Cast:
         return self
 
     async def _enter(self) -> None:
-        parley = await self._stack.enter_async_context(Parley(*self._urls, seconds=5.0))
+        parley = self._parley = await self._stack.enter_async_context(Parley(*self._urls, seconds=5.0))
         size = self._size
         talkers = [f"u{number}" for number in range(size.talkers)]
         readers = [f"reader{number}" for number in range(size.readers)]
@@ -86,9 +88,10 @@ class Cast:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in (*self._listening, *self._acting):
+        tasks = (*self._listening, *self._acting, *self.newcomers)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._listening, *self._acting, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._stack.aclose()
 
     def start(self) -> None:
@@ -129,6 +132,36 @@ class Cast:
         for client in self.clients:
             client.session.reconnect()
 
+    async def renew(self) -> None:
+        """All accounts take new tokens, as far as they get any now, and all sockets are opened anew with them."""
+        renewals = (account.tokens.renew(account.tokens.grant) for account in self._accounts.values())
+        await asyncio.gather(*(_unless_away(renewal) for renewal in renewals))
+        self.storm()
+
+    def welcome(self, name: str) -> None:
+        """Somebody new registers, and his profile must be found by others."""
+        task = asyncio.create_task(self._arrive(f"{name}-{secrets.token_hex(4)}"))
+        self.newcomers.add(task)
+        task.add_done_callback(self.newcomers.discard)
+
+    async def _arrive(self, username: str) -> None:
+        async def register() -> None:
+            try:
+                await self._parley.register(username, PASSWORD)
+            except ApiError as error:
+                if error.status != 409:  # an attempt before has done it
+                    raise
+
+        async def look() -> bool:
+            _, page = await self._accounts["guest"].request("GET", "/profiles", search=username)
+            return bool(page["results"])
+
+        await self._until_done(register)
+        self._world.add(Arrival(self._world.now(), "invoke", username))
+        while not await self._until_done(look):
+            await asyncio.sleep(RETRY_SECONDS)
+        self._world.add(Arrival(self._world.now(), "ok", username))
+
     async def read_everything(self) -> None:
         """The whole history of each room, as two of its members and through any gateway."""
         for room, users in self._members.items():
@@ -158,3 +191,8 @@ class Cast:
     def _add(self, user: str, name: str, *, patient: bool = False) -> None:
         chance = random.Random(self._chance.random())
         self.clients.append(Client(self._world, self._accounts[user], name, user, chance, patient=patient))
+
+
+async def _unless_away(renewal: Awaitable[object]) -> None:
+    with contextlib.suppress(ApiError, NoAnswer):
+        await renewal

@@ -167,10 +167,11 @@ async def _change(world: World, host: Account, guest: Client, room: str, *, adde
             await (host.invite(room, guest.account.id) if added else host.remove(room, guest.account.id))
             break
         except NoAnswer:
-            pass
+            world.add(Member(world.now(), "info", name, guest.user, added))
         except ApiError as error:
             if error.status in (404, 409, 422):  # an attempt before has done it
                 break
+            world.add(Member(world.now(), "info", name, guest.user, added))
         await asyncio.sleep(RETRY_SECONDS)
     world.add(Member(world.now(), "ok", name, guest.user, added))
 

@@ -23,7 +23,7 @@ class Room(msgspec.Struct, frozen=True, tag_field="op", tag="room"):
 
 
 class Member(msgspec.Struct, frozen=True, tag_field="op", tag="member"):
-    """Somebody is added to a room, or removed."""
+    """Somebody is added to a room, or removed; `info`: an attempt without an answer, which may yet be carried out."""
 
     t: float
     type: Type
@@ -123,6 +123,26 @@ class Read(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="op", tag=
     code: str = ""
 
 
+class Recorded(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, tag_field="op", tag="recorded"):
+    """An event has come from Kafka, maybe not for the first time; one of a message says which and where."""
+
+    t: float
+    type: str
+    event: str = ""
+    room: str = ""
+    seq: int = 0
+    message: str = ""
+    key: str = ""
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False, tag_field="op", tag="arrival"):
+    """Somebody has registered; `ok`: the profile that comes of it is found by others."""
+
+    t: float
+    type: Type
+    user: str
+
+
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="op", tag="fault"):
     """Something is broken (`invoke`) and mended (`ok`)."""
 
@@ -141,7 +161,9 @@ class Mark(msgspec.Struct, frozen=True, gc=False, tag_field="op", tag="mark"):
     name: str
 
 
-Event: TypeAlias = Room | Member | Send | Receive | Connect | Close | Presence | Read | Fault | Mark
+Event: TypeAlias = (
+    Room | Member | Send | Receive | Connect | Close | Presence | Read | Recorded | Arrival | Fault | Mark
+)
 Kind = TypeVar("Kind")
 _decoder = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()

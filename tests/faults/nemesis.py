@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 
+from auth_service import keys
 from devstack.errors import DevstackError
 from tests.faults import processes
 from tests.faults.history import Fault
 from tests.faults.links import Mode
 from tests.faults.plan import ENGINES, PODS, Planned, Round
+from tests.faults.record import Record
 from tests.faults.rig import Rig
 from tests.faults.world import World
 
@@ -21,6 +23,7 @@ SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM}
 SLOW_SECONDS = 0.1
 RETRIES = 20
 ADMIN_SECONDS = 2.0
+KEY_SECONDS = 1.5  # auth looks at its file every second
 
 
 class Nemesis:
@@ -30,13 +33,25 @@ class Nemesis:
         rig: what is broken.
         world: where it is written down.
         storm: drops all sockets of all clients.
+        renew: has all clients take new tokens, and connect with them.
+        record: what is in Kafka.
         chance: which backend or room is hit.
     """
 
-    def __init__(self, rig: Rig, world: World, storm: Callable[[], None], chance: random.Random) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        world: World,
+        storm: Callable[[], None],
+        renew: Callable[[], Awaitable[None]],
+        record: Record,
+        chance: random.Random,
+    ) -> None:
         self._rig = rig
         self._world = world
         self._storm = storm
+        self._renew = renew
+        self._record = record
         self._chance = chance
 
     async def run(self, plan: Round) -> None:
@@ -70,6 +85,8 @@ class Nemesis:
             "lock-room": self._locked_room,
             "rolling": self._rolling,
             "storm": self._storming,
+            "poison": self._poisoned,
+            "rotate": self._rotated,
         }
         return others[fault.kind]()
 
@@ -150,6 +167,20 @@ class Nemesis:
     @contextlib.asynccontextmanager
     async def _storming(self) -> AsyncIterator[None]:
         self._storm()
+        yield
+
+    @contextlib.asynccontextmanager
+    async def _poisoned(self) -> AsyncIterator[None]:
+        """The topics get events for a second time, what is no event, and what nobody can use."""
+        await self._record.disturb()
+        yield
+
+    @contextlib.asynccontextmanager
+    async def _rotated(self) -> AsyncIterator[None]:
+        """Another key signs from now on, and everybody comes with a token that it has signed."""
+        keys.rotate(self._rig.keys_file)
+        await asyncio.sleep(KEY_SECONDS)
+        await self._renew()
         yield
 
     async def _backend(self) -> int | None:

@@ -26,6 +26,8 @@ SECONDS = {
     "mute": (3.0, 15.0),
     "rolling": (0.0, 0.0),
     "storm": (0.0, 0.0),
+    "poison": (0.0, 0.0),
+    "rotate": (0.0, 0.0),
 }
 ALL: tuple[tuple[str, str], ...] = (
     *((kind, target) for kind in ("kill", "term", "stop") for target in (*PODS, *GATEWAYS, *ENGINES)),
@@ -33,6 +35,8 @@ ALL: tuple[tuple[str, str], ...] = (
     *((kind, link) for kind in ("cut", "slow", "frozen", "deaf", "mute") for link in LINKS),
     ("rolling", "chat"),
     ("storm", "clients"),
+    ("poison", "kafka"),
+    ("rotate", "keys"),
 )
 CALM_SECONDS = 6.0  # what a round takes beyond its faults, about: until everybody is well and has everything
 LONGEST_ROUND = 45.0

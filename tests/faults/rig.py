@@ -23,6 +23,7 @@ from tests.faults.links import Link
 from tests.faults.plan import ENGINES, GATEWAYS, PODS
 
 WELL_SECONDS = 90.0
+TOKEN_SECONDS = 180  # so that all are renewed several times in a long run
 CHAT = ("{python}", "-m", "chat_service")
 
 
@@ -56,7 +57,7 @@ class Rig:
                 redis_url=self.engines.redis_url,
                 kafka_url=self.engines.kafka_url,
             )
-            environment = {**os.environ, "RATE_LIMITS": "off"}
+            environment = {**os.environ, "RATE_LIMITS": "off", "ACCESS_TOKEN_SECONDS": str(TOKEN_SECONDS)}
             self.services = Stack(settings, self._platform(), say=self._say, environment=environment)
             await self._stack.enter_async_context(self.services)
         except BaseException:
@@ -78,6 +79,11 @@ class Rig:
     def logs(self) -> Path:
         """Where services write."""
         return self._folder / "services" / "logs"
+
+    @property
+    def keys_file(self) -> Path:
+        """The signing keys of auth."""
+        return self._folder / "services" / "signing-keys.json"
 
     def pid(self, name: str) -> int | None:
         """The process of a service or an engine, None if it does not run."""

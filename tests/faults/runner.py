@@ -10,6 +10,7 @@ from tests.faults.checkers import check
 from tests.faults.history import Mark, Writer
 from tests.faults.nemesis import Nemesis
 from tests.faults.plan import Round
+from tests.faults.record import Record
 from tests.faults.report import Report, report_of
 from tests.faults.rig import CHAT, Rig
 from tests.faults.world import World
@@ -17,6 +18,7 @@ from tests.faults.world import World
 PATIENCE_SECONDS = 10.0  # after everything is mended, for everybody to have everything
 CALM_SECONDS = 2.0
 BEGIN_SECONDS = 1.0
+RECORD_SECONDS = 30.0  # for everything to be in Kafka
 
 
 async def run(
@@ -52,9 +54,10 @@ async def run(
     try:
         async with (
             Rig(folder, chat=chat, say=say) as rig,
+            Record(world, rig.engines.kafka_url, random.Random(seed + 2)) as record,
             Cast(world, rig.gateway_urls, size or Size(), chance) as cast,
         ):
-            nemesis = Nemesis(rig, world, cast.storm, random.Random(seed + 1))
+            nemesis = Nemesis(rig, world, cast.storm, cast.renew, record, random.Random(seed + 1))
             cast.start()
             await asyncio.sleep(BEGIN_SECONDS)
             for number, one in enumerate(plan, 1):
@@ -62,11 +65,13 @@ async def run(
                 say(f"{world.now():7.1f} s  round {number} of {len(plan)}: {names}")
                 await nemesis.run(one)
                 await _healed(world, patience, say)
+                cast.welcome(f"newcomer{number}")
                 await asyncio.sleep(CALM_SECONDS)
             while world.acknowledged < sends:
                 await asyncio.sleep(0.1)
             await cast.fall_silent(patience)
             await _healed(world, patience, say)
+            await _recorded(world, cast, RECORD_SECONDS if patience >= PATIENCE_SECONDS else patience, say)
             await cast.read_everything()
             world.add(Mark(world.now(), "end"))
     finally:
@@ -85,3 +90,11 @@ async def _healed(world: World, patience: float, say: Callable[[str], None]) -> 
         f"{world.now():7.1f} s  mended; everybody had everything after {world.now() - began:.2f} s, "
         f"{world.acknowledged} acknowledged" + (f"; {missing} HAVE NOT" if missing else "")
     )
+
+
+async def _recorded(world: World, cast: Cast, patience: float, say: Callable[[str], None]) -> None:
+    """Wait until all that was acknowledged has come from Kafka, and all newcomers are known; but not for ever."""
+    began = world.now()
+    while (world.unrecorded or cast.newcomers) and world.now() - began < patience:
+        await asyncio.sleep(0.05)
+    say(f"{world.now():7.1f} s  all of it was in the record after {world.now() - began:.2f} s")

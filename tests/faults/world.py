@@ -20,6 +20,8 @@ class World:
         self.newest: dict[str, int] = {}  # acknowledged, by room name
         self.have: dict[tuple[str, str], int] = {}  # by client and room name, live
         self.acknowledged = 0
+        self.unrecorded: set[tuple[str, int]] = set()  # acknowledged, and not come from Kafka yet: room name, seq
+        self._recorded: set[tuple[str, int]] = set()
 
     def now(self) -> float:
         """Seconds since the beginning."""
@@ -33,6 +35,13 @@ class World:
         """A message of a room is acknowledged."""
         self.acknowledged += 1
         self.newest[room] = max(seq, self.newest.get(room, 0))
+        if (room, seq) not in self._recorded:
+            self.unrecorded.add((room, seq))
+
+    def recorded(self, room: str, seq: int) -> None:
+        """A message of a room has come from Kafka."""
+        self._recorded.add((room, seq))
+        self.unrecorded.discard((room, seq))
 
     def missing(self, wanted: dict[str, int]) -> int:
         """How many (client, room) have not got that far.

@@ -11,6 +11,7 @@ from tests.faults.checkers.live import check_live
 from tests.faults.checkers.lost import check_lost
 from tests.faults.checkers.order import check_order
 from tests.faults.checkers.phantoms import check_phantoms
+from tests.faults.checkers.record import check_record
 from tests.faults.checkers.rolling import check_rolling
 from tests.faults.checkers.stuck import check_stuck
 from tests.faults.checkers.verdict import Verdict
@@ -27,6 +28,7 @@ CHECKERS: tuple[Callable[[History], Verdict], ...] = (
     check_late,
     check_stuck,
     check_internal,
+    check_record,
     check_rolling,
 )
 

@@ -3,7 +3,9 @@
 from math import inf
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import History, Member, Read, Receive, Room, Send
+from tests.faults.history import History, Mark, Member, Read, Receive, Room, Send
+
+SETTLING_SECONDS = 2.0  # for what was frozen to carry out what it still had
 
 
 class Outside:
@@ -45,14 +47,29 @@ def check_leaks(history: History) -> Verdict:
 
 
 def _absences(history: History) -> dict[tuple[str, str], list[Outside]]:
-    """For those who come and go: their absences, by user and room."""
+    """For those who come and go: their absences, by user and room.
+
+    An addition that was not answered may be carried out much later, by a gateway that was frozen with it: even after a
+    removal that was acknowledged in between. So no absence is sure until one that begins after all has been mended.
+    """
     initial = {(user, room.room) for room in history.of(Room) for user in room.members}
     absences: dict[tuple[str, str], list[Outside]] = {}
-    for change in history.of(Member):
-        place = (change.user, change.room)
+    in_doubt: dict[tuple[str, str], float] = {}  # until then an addition may still be carried out
+    asked = 0.0  # when the removal was asked for that is under way
+    for event in history:
+        if isinstance(event, Mark) and event.name == "healed":
+            in_doubt = {place: min(until, event.t + SETTLING_SECONDS) for place, until in in_doubt.items()}
+        if not isinstance(event, Member):
+            continue
+        place = (event.user, event.room)
         spans = absences.setdefault(place, [] if place in initial else [Outside(-inf)])
-        if change.added and change.type == "invoke" and spans:
-            spans[-1].until = min(spans[-1].until, change.t)
-        elif not change.added and change.type == "ok":
-            spans.append(Outside(change.t))
+        if event.added and event.type == "invoke" and spans:
+            spans[-1].until = min(spans[-1].until, event.t)
+        elif event.added and event.type == "info":
+            in_doubt[place] = inf
+        elif not event.added and event.type == "invoke":
+            asked = event.t
+        elif not event.added and event.type == "ok" and asked > in_doubt.get(place, -inf):
+            in_doubt.pop(place, None)
+            spans.append(Outside(event.t))
     return absences

@@ -1,6 +1,9 @@
 """Histories made by hand: a good one, told event by event, and what can be changed in it."""
 
+from typing import Self
+
 from tests.faults.history import (
+    Arrival,
     Close,
     Connect,
     Entry,
@@ -12,6 +15,7 @@ from tests.faults.history import (
     Presence,
     Read,
     Receive,
+    Recorded,
     Room,
     Send,
     Type,
@@ -85,6 +89,24 @@ class Story:
         self.events.append(Read(self.now(), "invoke", client, client, ROOM, final=final))
         number = len(self.stored) if count is None else count
         self.events.append(Read(self.now(), "ok", client, client, ROOM, number, list(entries), final=final))
+
+    def skip(self, seconds: float) -> None:
+        """Nothing happens for a while."""
+        self._at += seconds
+
+    def recorded(self, seq: int, key: str) -> None:
+        """A message comes from Kafka."""
+        self.events.append(Recorded(self.now(), "message.created", f"event-{key}", ROOM, seq, f"id-{key}", key))
+
+    def record_all(self) -> Self:
+        """All that is stored comes from Kafka."""
+        for entry in self.stored:
+            self.recorded(entry.seq, entry.key)
+        return self
+
+    def arrival(self, kind: Type, user: str) -> None:
+        """Somebody registers, or is found."""
+        self.events.append(Arrival(self.now(), kind, user))
 
     def fault(self, kind: str, target: str, number: int) -> None:
         """Something is broken."""

@@ -12,6 +12,7 @@ from tests.faults.checkers.live import check_live
 from tests.faults.checkers.lost import check_lost
 from tests.faults.checkers.order import check_order
 from tests.faults.checkers.phantoms import check_phantoms
+from tests.faults.checkers.record import check_record
 from tests.faults.checkers.rolling import check_rolling
 from tests.faults.checkers.stuck import check_stuck
 from tests.faults.checkers.verdict import EXAMPLES, Verdict
@@ -28,9 +29,9 @@ def only(verdict: Verdict, *words: str) -> None:
 
 
 def test_a_good_history_passes_every_checker() -> None:
-    verdicts = check(good().end())
+    verdicts = check(good().record_all().end())
     assert [verdict for verdict in verdicts if not verdict.passed] == []
-    assert len({verdict.name for verdict in verdicts}) == len(CHECKERS) == 11
+    assert len({verdict.name for verdict in verdicts}) == len(CHECKERS) == 12
 
 
 def test_a_checker_that_has_nothing_to_look_at_does_not_pass() -> None:
@@ -389,6 +390,27 @@ def test_who_is_added_again_sees_everything() -> None:
     assert check_leaks(story.history()).passed
 
 
+def test_an_addition_that_was_not_answered_may_be_carried_out_until_all_is_mended() -> None:
+    story = good()
+    story.member("invoke", "eve", added=True)
+    story.member("info", "eve", added=True)
+    story.member("ok", "eve", added=True)
+    for _ in range(2):
+        story.member("invoke", "eve", added=False)
+        story.member("ok", "eve", added=False)
+        story.invoke("four")
+        story.receive("eve", 4, "four")
+        assert check_leaks(story.history()).passed
+        story.mark("healed")
+        story.receive("eve", 5, "five")
+    story.skip(2.0)
+    story.member("invoke", "eve", added=False)
+    story.member("ok", "eve", added=False)
+    story.invoke("six")
+    story.receive("eve", 6, "six")
+    only(check_leaks(story.history()), "eve got six")
+
+
 # --- late -------------------------------------------------------------------------------------------------------------
 
 
@@ -449,6 +471,62 @@ def test_an_answer_that_is_our_mistake_is_found(code: str) -> None:
     story = good()
     story.events.append(Connect(story.now(), "fail", "bob", "bob", code=500, reason="500 internal"))
     only(check_internal(story.history()), "bob was refused with 500")
+
+
+@pytest.mark.parametrize("code", ["token_invalid", "token_revoked", "unauthorized"])
+def test_a_good_token_that_is_refused_is_found(code: str) -> None:
+    story = good()
+    story.events.append(Connect(story.now(), "fail", "bob", "bob", code=401, reason="401 token_expired"))
+    assert check_internal(story.history()).passed
+    story.events.append(Connect(story.now(), "fail", "bob", "bob", code=401, reason=f"401 {code}"))
+    only(check_internal(story.history()), "bob was refused with 401", code)
+
+
+# --- record -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_acknowledged_and_is_not_recorded_is_found() -> None:
+    story = good()
+    story.recorded(1, "one")
+    story.recorded(2, "two")
+    only(check_record(story.end()), "three", "acknowledged and is not recorded")
+
+
+def test_what_is_recorded_again_is_no_mistake() -> None:
+    story = good().record_all()
+    story.recorded(1, "one")
+    story.recorded(3, "three")
+    assert check_record(story.end()).passed
+
+
+def test_what_is_recorded_out_of_order_is_found_while_the_broker_has_kept_everything() -> None:
+    story = good()
+    story.recorded(2, "two")
+    story.recorded(1, "one")
+    story.recorded(3, "three")
+    assert check_record(story.end()).count == 2
+    story = good()
+    story.fault("kill", "kafka", 1)
+    story.recorded(2, "two")
+    story.recorded(1, "one")
+    story.recorded(3, "three")
+    assert check_record(story.end()).passed
+
+
+def test_what_is_recorded_otherwise_than_stored_is_found() -> None:
+    story = good().record_all()
+    story.recorded(4, "four")
+    only(check_record(story.end()), "four is recorded as 4 of room r, where None is")
+
+
+def test_who_registered_and_is_not_found_is_found_out() -> None:
+    story = good().record_all()
+    story.arrival("invoke", "newcomer")
+    only(check_record(story.end()), "newcomer registered", "has no profile")
+    story = good().record_all()
+    story.arrival("invoke", "newcomer")
+    story.arrival("ok", "newcomer")
+    assert check_record(story.end()).passed
 
 
 # --- rolling ----------------------------------------------------------------------------------------------------------

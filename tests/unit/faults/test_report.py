@@ -9,7 +9,7 @@ from tests.unit.faults.story import good
 
 
 def test_a_good_history_gives_a_report_that_says_so() -> None:
-    story = good()
+    story = good().record_all()
     story.events.append(Fault(story.now(), "invoke", "kill", "chat-1", 1))
     history = story.end()
     report = report_of(history, check(history), seed=7)
