@@ -1,6 +1,7 @@
 """Numbered SQL files, applied once each, in order, under an advisory lock.
 
     python -m chassis.migrations auth            DATABASE_URL says where
+    python -m chassis.migrations auth --wait 60  tries for so many seconds to get there
 
 A file `0001_accounts.sql` runs in one transaction with the row that records it. A file never changes once it has been
 released: its checksum is compared. Services refuse to start on a schema older than their code, and run on a newer one
@@ -25,6 +26,7 @@ from .logs import mask
 
 LOCK = 0x7061726C6579  # "parley": one migration at a time per database
 LOCK_WAIT_SECONDS = 60
+RETRY_SECONDS = 1.0
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -142,19 +144,44 @@ async def _lock(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         await asyncio.sleep(0.2)
 
 
-async def _main(names: list[str]) -> int:
+async def _apply_soon(migrations: Migrations, url: str, wait_seconds: float) -> list[Migration]:
+    """Apply, and try again for that long while the database cannot be reached or lets nobody in yet."""
+    give_up = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return await migrations.apply(url)
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError):
+            if time.monotonic() + RETRY_SECONDS > give_up:
+                raise
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _arguments(words: list[str]) -> tuple[str, float] | None:
+    """The service and the seconds to wait; None when they are something else."""
+    name, *rest = words or [""]
+    if not name or (rest and (len(rest) != 2 or rest[0] != "--wait" or not rest[1].isdigit())):
+        return None
+    return name, float(rest[1]) if rest else 0.0
+
+
+async def _main(words: list[str]) -> int:
     url = os.environ.get("DATABASE_URL", "")  # a command, not a service: this is its one setting
-    if len(names) != 1 or not url:
-        print("usage: DATABASE_URL=postgresql://… python -m chassis.migrations auth|profile|chat", file=sys.stderr)  # noqa: T201
+    arguments = _arguments(words)
+    if arguments is None or not url:
+        print(  # noqa: T201
+            "usage: DATABASE_URL=postgresql://… python -m chassis.migrations auth|profile|chat [--wait SECONDS]",
+            file=sys.stderr,
+        )
         return 2
+    name, wait_seconds = arguments
     try:
-        fresh = await Migrations(f"{names[0]}_service").apply(url)
+        fresh = await _apply_soon(Migrations(f"{name}_service"), url, wait_seconds)
     except (Fatal, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = mask(str(error)) or type(error).__name__  # a time-out has no text
-        print(f"could not migrate {names[0]}: {reason}", file=sys.stderr)  # noqa: T201
+        print(f"could not migrate {name}: {reason}", file=sys.stderr)  # noqa: T201
         return 1
     done = ", ".join(f"{migration.version:04}_{migration.name}" for migration in fresh) or "nothing to do"
-    print(f"{names[0]}: {done}")  # noqa: T201
+    print(f"{name}: {done}")  # noqa: T201
     return 0
 
 

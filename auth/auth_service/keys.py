@@ -2,6 +2,7 @@
 
     python -m auth_service.keys create FILE      does nothing if FILE exists
     python -m auth_service.keys rotate FILE
+    python -m auth_service.keys print            makes a new set and shows it, for a Secret
 
 Each key has a role. `current` signs; `next` is published before it signs, so that everybody has it by then; `previous`
 ones no longer sign and are published for as long as a token of theirs may be alive. A rotation moves each one on.
@@ -22,7 +23,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEEP_SECONDS = 3600  # a key that has not signed for this long has no living token: they live 15 min
-_USAGE = "usage: python -m auth_service.keys create|rotate FILE"
+_USAGE = "usage: python -m auth_service.keys create|rotate FILE, or print"
 
 
 class KeyFileError(Exception):
@@ -108,12 +109,16 @@ def read(path: Path) -> KeyFile:
     return file
 
 
+def new(now: float) -> KeyFile:
+    """A first set: a current and a next key."""
+    return KeyFile([generate("current", now), generate("next", now)])
+
+
 def create(path: Path) -> bool:
-    """Make a file with a current and a next key; False, and nothing is changed, if there is one."""
+    """Make a file with a first set; False, and nothing is changed, if there is one."""
     if path.exists():
         return False
-    now = time.time()
-    with _written_beside(path, KeyFile([generate("current", now), generate("next", now)])) as fresh:
+    with _written_beside(path, new(time.time())) as fresh:
         try:
             os.link(fresh, path)  # unlike a rename it fails if somebody else was faster
         except FileExistsError:
@@ -140,12 +145,16 @@ def _written_beside(path: Path, file: KeyFile) -> Iterator[Path]:
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
+            stream.write(_text(file))
             stream.flush()
             os.fsync(stream.fileno())
         yield fresh
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _text(file: KeyFile) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
 
 
 def _encode(raw: bytes) -> str:
@@ -158,6 +167,9 @@ def _decode(text: str) -> bytes:
 
 def main(arguments: list[str]) -> int:
     """The commands; returns the exit code."""
+    if arguments == ["print"]:
+        sys.stdout.buffer.write(_text(new(time.time())))
+        return 0
     if len(arguments) != 2 or arguments[0] not in ("create", "rotate"):
         print(_USAGE, file=sys.stderr)  # noqa: T201
         return 2

@@ -12,6 +12,7 @@ import pytest
 from chassis import migrations as module
 from chassis.lifecycle import Fatal
 from chassis.migrations import Migrations
+from tests.support.links import link_to
 from tests.support.serving import free_ports
 
 ONE = "CREATE TABLE things (id int PRIMARY KEY);\nINSERT INTO things VALUES (1);"
@@ -196,11 +197,33 @@ async def test_the_command_applies_says_so_and_ends_well(write: Write, url: str,
     assert await command("things", path=tmp_path, DATABASE_URL=url) == (0, "things: nothing to do\n", "")
 
 
-@pytest.mark.parametrize(("arguments", "url_set"), [([], True), (["auth"], False), (["auth", "profile"], True)])
+@pytest.mark.parametrize(
+    ("arguments", "url_set"),
+    [([], True), (["auth"], False), (["auth", "profile"], True), (["auth", "--wait", "a"], True)],
+)
 async def test_the_command_says_how_it_is_used(arguments: list[str], url_set: bool) -> None:
     code, out, errors = await command(*arguments, DATABASE_URL="postgresql://h/d" if url_set else "")
     assert (code, out) == (2, "")
     assert errors.startswith("usage: DATABASE_URL=")
+
+
+async def test_the_command_waits_for_a_database_that_is_not_there_yet(write: Write, url: str, tmp_path: Path) -> None:
+    write({"0001_one.sql": ONE})
+    link, behind = await link_to(url)
+    await link.cut()
+    tried: asyncio.Queue[None] = asyncio.Queue()
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+        tried.put_nowait(None)
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", link.port):
+        waiting = asyncio.create_task(command("things", "--wait", "20", path=tmp_path, DATABASE_URL=behind))
+        await tried.get()
+        await tried.get()
+    await link.open()
+    assert await waiting == (0, "things: 0001_one\n", "")
+    await link.cut()
 
 
 async def test_the_command_fails_in_one_line(write: Write, url: str, tmp_path: Path) -> None:

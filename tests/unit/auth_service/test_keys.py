@@ -117,6 +117,10 @@ def test_the_commands(tmp_path: Path) -> None:
     assert keys.read(path).current.d not in out
     assert run("rotate", str(tmp_path / "absent.json"))[0] == 1
     assert run("create", str(tmp_path / "absent" / "keys.json"))[0] == 1
+    code, out, _ = run("print")
+    (tmp_path / "printed.json").write_text(out)
+    assert code == 0
+    assert [key.role for key in keys.read(tmp_path / "printed.json").keys] == ["current", "next"]
     assert run("destroy", str(path))[0] == 2
     assert run()[0] == 2
 
