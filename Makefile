@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format lock bench bench-growth faults clean
+.PHONY: help run test test-fast lint format image lock bench bench-growth faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -14,7 +14,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input install --require-has
 LOCK_DATE ?= 2026-11-14
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --no-header -q --exclude-newer $(LOCK_DATE)
-CODE := auth chassis chat clients contracts devstack gateway loadtests profile tests
+CODE := auth chassis chat clients contracts deploy devstack gateway loadtests profile tests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ help: ## List the targets
 run: $(VENV)/.run ## Start the whole platform here, at http://127.0.0.1:8000 (PORT=, DATA_DIR=)
 	@exec $(PY) -m devstack
 
-test: $(VENV)/.test ## Run all tests, beside each other by file (ARGS= for pytest, JOBS=)
+test: $(VENV)/.test $(VENV)/.checkov ## Run all tests, beside each other by file (ARGS= for pytest, JOBS=)
 	$(PY) -m pytest -n $(or $(JOBS),auto) --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-fast: $(VENV)/.test ## Run the unit tests
@@ -47,13 +47,19 @@ bench-growth: $(VENV)/.test ## Measure costs against room size and history, and 
 faults: $(VENV)/.test ## Break things while clients talk, and check (MINUTES=, SEED=, ARGS=)
 	$(PY) -m tests.faults --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
 
+image: $(VENV)/.run ## Build the image with docker, podman or buildah (IMAGE=, BASE_IMAGE=)
+	$(PY) -m deploy.image $(or $(IMAGE),parley:dev) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
+
 lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) requirements/build.in -o requirements/build.txt
 	$(COMPILE) pyproject.toml --extra local --extra test --extra load -o requirements/load.txt
 	$(COMPILE) pyproject.toml --extra local --extra test -c requirements/load.txt -o requirements/test.txt
 	$(COMPILE) pyproject.toml --extra local -c requirements/load.txt -o requirements/run.txt
-	$(COMPILE) pyproject.toml -c requirements/load.txt -o requirements/image.txt
+	$(COMPILE) pyproject.toml --extra client -c requirements/load.txt -o requirements/image.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
+	$(COMPILE) requirements/deploy.in --override requirements/deploy-overrides.txt -c requirements/load.txt \
+		-o requirements/deploy.txt
+	$(COMPILE) requirements/checkov.in -o requirements/checkov.txt
 	$(COMPILE) loadtests/peers/requirements.in -o loadtests/peers/requirements.txt
 
 clean: ## Remove the virtual environment and caches; the data of `make run` stays
@@ -77,9 +83,17 @@ $(VENV)/.run: $(VENV)/.build requirements/run.txt pyproject.toml
 	@$(PY) -m pip --disable-pip-version-check --no-input install -q --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/node.txt
+$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/deploy.txt requirements/node.txt
 	@echo "installing what the tests need (once) ..."
 	@$(PIP) -r requirements/test.txt
+	@$(PIP) -r requirements/deploy.txt
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "installing Node.js, which the tests of the JavaScript client need ..."; $(PIP) -r requirements/node.txt; } \
 		|| echo "It cannot be had: those tests will be skipped." >&2
+	@touch $@
+
+# It pins a hundred packages, so it has an environment of its own.
+$(VENV)/.checkov: $(VENV)/bin/python requirements/checkov.txt
+	@$(PY) -m venv $(VENV)/checkov
+	@$(VENV)/checkov/bin/python -m pip --disable-pip-version-check --no-input install --require-hashes --no-deps -q \
+		-r requirements/checkov.txt
 	@touch $@
