@@ -2,8 +2,8 @@
 
 In commands and environments, `{python}` is this interpreter, `{data}` the data directory, `{keys}` the file of the
 signing keys, `{redis}` and `{kafka}` the engines, `{database[NAME]}` the URL of a database for its owner, `{url[NAME]}`
-the address of a service, `{port[NAME]}` a second port of it, `{smtp}` where mail goes, `{public}` where clients find
-all this.
+the address of a service, `{port[NAME]}` a second port of it, `{smtp}` where mail goes, `{fcm[…]}` where notifications
+go, `{public}` where clients find all this.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import msgspec
 from devstack.databases import ROLE_SETTINGS
 
 # From the public side inwards; the highest stage stops first, the engines (0) last.
-GATEWAY, FRONT, BACK, MAIL = 4, 3, 2, 1
+GATEWAY, WORKER, FRONT, BACK, MAIL = 5, 4, 3, 2, 1
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,10 +48,10 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     kafka: bool = True
 
 
-def _migration(name: str) -> Job:
+def _migration(name: str, package: str = "") -> Job:
     return Job(
         name=f"migrate-{name}",
-        command=("{python}", "-m", "chassis.migrations", name),
+        command=("{python}", "-m", "chassis.migrations", package or name),
         environment={"DATABASE_URL": "{database[" + name + "]}"},
         database=name,
     )
@@ -77,12 +77,19 @@ PARLEY = Platform(
         "profile": ROLE_SETTINGS,
         # The group commit was tested with these: one plan for any batch, and none compiled.
         "chat": {**ROLE_SETTINGS, "plan_cache_mode": "force_generic_plan", "jit": "off"},
+        "notifications": ROLE_SETTINGS,
     },
     jobs=(
         Job(name="keys", command=("{python}", "-m", "auth_service.keys", "create", "{keys}"), unless="{keys}"),
         _migration("auth"),
         _migration("profile"),
         _migration("chat"),
+        _migration("notifications", "notification"),
+        Job(
+            name="fcm-account",
+            command=("{python}", "-m", "devstack.fcm", "create", "{fcm[account]}"),
+            unless="{fcm[account]}",
+        ),
     ),
     services=(
         Service(
@@ -120,6 +127,27 @@ PARLEY = Platform(
         ),
         _chat("chat-1"),
         _chat("chat-2"),
+        Service(
+            name="fcm",
+            command=("{python}", "-m", "devstack.fcm", "serve", "{fcm[account]}"),
+            stage=BACK,
+            unless="fcm_credentials_file",
+        ),
+        Service(
+            name="notifications",
+            command=("{python}", "-m", "notification_service"),
+            environment={
+                "DATABASE_URL": "{database[notifications]}",
+                "KAFKA_URL": "{kafka}",
+                "AUTH_URL": "{url[auth]}",
+                "PROFILE_URL": "{url[profile]}",
+                "CHAT_URLS": "{url[chat-1]},{url[chat-2]}",
+                "FCM_CREDENTIALS_FILE": "{fcm[account]}",
+                "FCM_URL": "{fcm[url]}",
+                "FCM_TOKEN_URL": "{fcm[token_url]}",
+            },
+            stage=WORKER,
+        ),
         Service(
             name="gateway",
             command=("{python}", "-m", "gateway_service"),

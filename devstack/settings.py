@@ -28,13 +28,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str | None = None
     kafka_url: str | None = None
     smtp_url: str | None = None  # instead of the page that shows mails
+    fcm_credentials_file: Path | None = None  # of a Firebase project, instead of the page that shows notifications
     public_url: str | None = None  # where clients find the gateway, if not where it listens
     durable: bool = True  # False for tests only
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Settings from PORT, HOST, DATA_DIR, POSTGRES_URL, REDIS_URL, KAFKA_URL, SMTP_URL and PUBLIC_URL; an empty one
-    counts as absent.
+    """Settings from PORT, HOST, DATA_DIR, POSTGRES_URL, REDIS_URL, KAFKA_URL, SMTP_URL, FCM_CREDENTIALS_FILE and
+    PUBLIC_URL; an empty one counts as absent.
 
     Raises:
         DevstackError: if one of them cannot be.
@@ -43,6 +44,9 @@ def load(environment: Mapping[str, str]) -> Settings:
     port = given.get("PORT", "8000")
     if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise DevstackError(f'PORT must be a number from 1 to 65535, not "{port}".')
+    account = Path(given["FCM_CREDENTIALS_FILE"]).expanduser() if "FCM_CREDENTIALS_FILE" in given else None
+    if account is not None and not account.is_file():
+        raise DevstackError(f"FCM_CREDENTIALS_FILE must be the file of a service account; {account} is none.")
     return Settings(
         port=int(port),
         host=given.get("HOST", LOOPBACK),
@@ -51,6 +55,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         redis_url=_url(given, "REDIS_URL"),
         kafka_url=_url(given, "KAFKA_URL"),
         smtp_url=_url(given, "SMTP_URL"),
+        fcm_credentials_file=account,
         public_url=_url(given, "PUBLIC_URL"),
     )
 

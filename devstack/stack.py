@@ -167,12 +167,20 @@ class Stack:
             "port": second,
             "smtp": self._settings.smtp_url or f"smtp://{LOOPBACK}:{second.get('mail', 0)}?starttls=never",
             "public": self._settings.public_url or self.gateway_url,
+            "fcm": self._fcm(),
             "python": sys.executable,
             "data": str(self._folder),
             "keys": str(self._folder / "signing-keys.json"),
             "url": self.urls,
             "database": self._databases,
         }
+
+    def _fcm(self) -> dict[str, str]:
+        """Where notifications go: a service account, and where Google is, which is empty for Google itself."""
+        own = self._settings.fcm_credentials_file
+        account = str(own.resolve() if own is not None else self._folder / "fcm-service-account.json")
+        url = self.urls.get("fcm", "")
+        return {"account": account, "url": url, "token_url": url and f"{url}/token"}
 
     async def _start_engines(self) -> None:
         await self._engines.open()

@@ -14,6 +14,7 @@ WORDS: dict[str, Any] = {
     "redis": "redis://",
     "kafka": "kafka://",
     "smtp": "smtp://",
+    "fcm": {"account": "/data/account.json", "url": "http://fcm", "token_url": "http://fcm/token"},
     "public": "http://",
     "port": dict.fromkeys(NAMES, 1),
     "url": {name: f"http://{name}" for name in NAMES},

@@ -38,6 +38,14 @@ def test_a_url_that_is_none_is_refused_without_showing_it(name: str, url: str) -
     assert url not in str(caught.value)
 
 
+def test_a_service_account_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "account.json"
+    with pytest.raises(DevstackError, match="FCM_CREDENTIALS_FILE must be"):
+        load({"FCM_CREDENTIALS_FILE": str(file)})
+    file.touch()
+    assert load({"FCM_CREDENTIALS_FILE": str(file)}).fcm_credentials_file == file
+
+
 def test_services_see_what_is_not_ours() -> None:
     environment = {"RATE_LIMITS": "off", "PORT": "1", "POSTGRES_URL": "u", "DATABASE_URL": "u", "PATH": "/bin"}
     assert for_services(environment) == {"RATE_LIMITS": "off", "PATH": "/bin"}
