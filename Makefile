@@ -14,7 +14,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input install --require-has
 LOCK_DATE ?= 2026-11-14
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --no-header -q --exclude-newer $(LOCK_DATE)
-CODE := auth chassis chat clients contracts deploy devstack gateway loadtests profile tests
+CODE := auth chassis chat clients contracts deploy devstack gateway loadtests notifications profile tests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

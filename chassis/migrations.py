@@ -169,7 +169,7 @@ async def _main(words: list[str]) -> int:
     arguments = _arguments(words)
     if arguments is None or not url:
         print(  # noqa: T201
-            "usage: DATABASE_URL=postgresql://… python -m chassis.migrations auth|profile|chat [--wait SECONDS]",
+            "usage: DATABASE_URL=postgresql://… python -m chassis.migrations SERVICE [--wait SECONDS]",
             file=sys.stderr,
         )
         return 2

@@ -42,9 +42,9 @@ def issuer() -> str:
 
 @pytest.fixture(scope="session")
 def stack(issuer: str) -> Iterator[Background]:
-    """The platform, RATE_LIMITS=off."""
+    """The platform, without rate limits; whoever is connected has 3 s to confirm a message."""
     providers = {"sample": {"issuer": issuer, "client_id": "parley-public", "title": "Sample"}}
-    environment = {"RATE_LIMITS": "off", "OAUTH_PROVIDERS": json.dumps(providers)}
+    environment = {"RATE_LIMITS": "off", "AWAY_SECONDS": "3", "OAUTH_PROVIDERS": json.dumps(providers)}
     with running(Path(tempfile.mkdtemp(prefix="parley-e2e-")), **environment) as stack:
         yield stack
 

@@ -21,7 +21,7 @@ from chassis.kafka import KafkaSettings
 from chassis.settings import ServiceSettings
 
 ROOT = Path(devstack.__file__).parents[1]
-SERVICES = ("auth", "profile", "chat", "gateway")
+SERVICES = ("auth", "profile", "chat", "gateway", "notification")
 PACKAGES = ("chassis", *(f"{service}_service" for service in SERVICES))
 NOWHERE = {
     "database_url": "postgresql://nobody@127.0.0.1:1/nothing",
@@ -30,6 +30,7 @@ NOWHERE = {
     "profile_url": "http://127.0.0.1:1",
     "chat_urls": ("http://127.0.0.1:1",),
     "signing_keys_file": "nowhere",
+    "fcm_credentials_file": "nowhere",
 }
 
 

@@ -22,6 +22,7 @@ def test_the_documents_that_everybody_looks_for_are_there() -> None:
         "profile",
         "chat",
         "gateway",
+        "notifications",
         "chassis",
         "contracts",
         "devstack",

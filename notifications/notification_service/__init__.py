@@ -1,0 +1,1 @@
+"""The notification service: tells people on their devices what they miss."""

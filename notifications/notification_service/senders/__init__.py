@@ -1,0 +1,1 @@
+"""Push services. Each is a `model.Sender`; a device says by its platform which one is its own."""
