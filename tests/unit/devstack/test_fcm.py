@@ -58,7 +58,7 @@ class Client:
         assert reply is not None
         assert reply.status == 200, reply.body
 
-    async def deliveries(self, **query: str) -> Any:
+    async def deliveries(self, **query: Any) -> Any:
         reply = await self.ask("GET", "/deliveries", **query)
         assert reply is not None
         return msgspec.json.decode(msgspec.json.encode(reply.body))
