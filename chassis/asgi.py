@@ -15,7 +15,7 @@ from . import metrics
 from .ids import uuid7
 from .lifecycle import Lifecycle, Phase
 from .logs import request_id
-from .problems import CONTENT_TYPE, Problem, Unavailable
+from .problems import CONTENT_TYPE, Problem, retry_after_header
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,6 +24,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ROUTE = "parley.route"  # in the scope: the rule that answered, for metrics; set by the application
+
+# What a process says of itself to the gateway. While starting it does nothing with a request: another one may have it.
+STATE, STARTING, LEAVING = "X-Parley-State", "starting", "leaving"
 
 UNMATCHED = "unmatched"
 MAX_LOGGED_PATH = 200
@@ -64,7 +67,7 @@ class Edge:
         metrics.http_in_flight.inc()
         try:
             if self._lifecycle.phase is Phase.STARTING:
-                raise Unavailable("The service is starting.")
+                raise Problem(503, "The service is starting.", headers={**retry_after_header(2), STATE: STARTING})
             if "\x00" in scope["path"]:
                 raise Problem(400, "U+0000 is not allowed in a path.")
             await self._app(scope, receive, exchange.send)
@@ -102,7 +105,7 @@ class Exchange:
             self.status = message["status"]
             message["headers"] = decorate(message.get("headers", ()), self._identifier)
             if self._lifecycle.phase is Phase.DRAINING and self._scope.get("http_version", "").startswith("1"):
-                message["headers"].append((b"connection", b"close"))
+                message["headers"] += [(b"connection", b"close"), (STATE.lower().encode(), LEAVING.encode())]
         elif kind == "websocket.close" and self.status == 0:  # the server would answer a 403 that has another id
             await send_problem(self._scope, self.send, Problem(403), self._identifier.decode())
             return

@@ -45,7 +45,7 @@ _IDENTITY_PREFIXES = (
     b"x-parley-",
     b"x-remote-",
 )
-_NOT_FROM_SERVICES = (b"access-control-", b"ratelimit-")  # these are ours to say
+_NOT_FROM_SERVICES = (b"access-control-", b"ratelimit-", b"x-parley-")  # ours to say, or for us alone
 EXPOSED = b"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id"
 
 

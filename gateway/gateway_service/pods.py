@@ -173,9 +173,9 @@ class Pods:
         extra = {"upstream": self.service, "address": pod.name, "seconds": seconds}
         logger.warning("a pod failed and is left alone", extra=extra)
 
-    def rest(self, pod: Pod) -> None:
-        """Leave a pod alone for a moment: it is well, but full or going away."""
-        pod.ejected_until = max(pod.ejected_until, time.monotonic() + REST_SECONDS)
+    def rest(self, pod: Pod, seconds: float = REST_SECONDS) -> None:
+        """Leave a pod alone for a moment, as long as there is another: it is well, but full, starting or going away."""
+        pod.ejected_until = max(pod.ejected_until, time.monotonic() + seconds)
 
     def worked(self, pod: Pod) -> None:
         """A pod has answered: its failures are forgotten."""

@@ -1,8 +1,9 @@
 """The HTTP proxy: streams a request to a pod and its answer back, within deadlines.
 
-What is tried again: a pod that does not accept the connection is passed over for another one, since it has not seen
-the request; a pooled connection that turns out to be closed is replaced for idempotent requests without a body. Nothing
-else.
+What is tried again: a pod that does not accept the connection, or says that it is starting or full, is passed over for
+another one, since it has done nothing with the request; a connection that is closed before the answer begins is
+replaced for idempotent requests without a body, a new one by another pod's. Nothing else. A pod that says that it is
+leaving answers, and gets no more as long as there is another one.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from prometheus_client import Counter
 
-from chassis.asgi import Receive, Send
+from chassis.asgi import LEAVING, STARTING, STATE, Receive, Send
 from chassis.problems import Problem, Unavailable
 
 from .connection import Connection, Failure, UpstreamError
@@ -26,7 +27,9 @@ logger = logging.getLogger(__name__)
 upstream_errors = Counter("parley_gateway_upstream_errors_total", "Services that failed", ["service", "kind"])
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+_STATE, _STARTING, _LEAVING = STATE.lower().encode(), STARTING.encode(), LEAVING.encode()
 MAX_CONNECTS = 3  # pods tried for one request
+LEAVING_SECONDS = 5.0  # about what a pod needs to go away, and the one in its place to come
 
 
 class Deadlines(msgspec.Struct, frozen=True):
@@ -44,8 +47,8 @@ class CutShort(Exception):
         self.failure = error.failure
 
 
-class PodFull(Exception):
-    """A pod takes no more sessions, and there is another one to ask."""
+class PassedOver(Exception):
+    """A pod has done nothing with the request, and there is another one to ask."""
 
 
 class Proxy:
@@ -83,25 +86,27 @@ class Proxy:
         service = target.service
         pods = self._services[service]
         headers = encode(extra.items())
-        full: list[Pod] = []
+        passed: list[Pod] = []
         fresh = False
         try:
             await upload.first_piece()
             while True:
-                pod, connection = await self._connect(pods, target, full, fresh=fresh)
+                pod, connection = await self._connect(pods, target, passed, fresh=fresh)
+                last = target.sid is not None or len(passed) + 1 >= min(MAX_CONNECTS, len(pods.pods))
                 try:
-                    last = not target.newcomer or len(full) + 1 >= min(MAX_CONNECTS, len(pods.pods))
                     await self._exchange(pods, pod, connection, target, request, upload, headers, send, last=last)
                     return
-                except PodFull:
-                    full.append(pod)
+                except PassedOver:
+                    passed.append(pod)
                 except UpstreamError as error:
-                    stale = error.failure is Failure.STALE and connection.used
+                    again = error.failure is Failure.STALE and (connection.used or not last)
                     once = target.sid is not None or request.method not in _IDEMPOTENT
-                    if not stale or once or upload.sent_body:
+                    if not again or once or upload.sent_body:
                         raise
                     upstream_errors.labels(service, error.failure.value).inc()
                     fresh = True
+                    if not connection.used:
+                        passed.append(pod)
         except UpstreamError as error:
             upstream_errors.labels(service, error.failure.value).inc()
             if target.sid is not None and error.failure in (Failure.CONNECT, Failure.STALE):
@@ -127,17 +132,24 @@ class Proxy:
         *,
         last: bool,
     ) -> None:
-        """One request and its answer on one connection; a pod that is full only counts when it is the last."""
+        """One request and its answer on one connection; of the `last` pod to ask, any answer counts.
+
+        Raises:
+            PassedOver: it is not the last, and has done nothing.
+        """
         load = 0 if target.polls else 1
         pod.in_flight += load
         try:
             more = pod.introduction() if target.newcomer else ()
             upload.start(connection, request.method, request.head(pod.name, upload.length, more))
             head = await self._head(connection, upload)
-            if head.status == 503 and not last:
+            state = next((value for name, value in head.headers if name == _STATE), b"")
+            if head.status == 503 and not last and upload.repeatable and (target.newcomer or state == _STARTING):
                 pods.rest(pod)
-                raise PodFull
+                raise PassedOver
             pods.worked(pod)
+            if state == _LEAVING:
+                pods.rest(pod, LEAVING_SECONDS)
             await self._respond(head, connection, upload, extra, send)
         except UpstreamError as error:
             connection.abort()
@@ -152,14 +164,16 @@ class Proxy:
             pod.in_flight -= load
         (pod.polls if target.polls else pod.pool).release(connection)
 
-    async def _connect(self, pods: Pods, target: Target, full: Sequence[Pod], *, fresh: bool) -> tuple[Pod, Connection]:
-        """A connection to some pod that is not full; a new one if it must be `fresh`."""
-        tried = [*full]
+    async def _connect(
+        self, pods: Pods, target: Target, passed: Sequence[Pod], *, fresh: bool
+    ) -> tuple[Pod, Connection]:
+        """A connection to some pod that was not passed over; a new one if it must be `fresh`."""
+        tried = [*passed]
         error = UpstreamError(Failure.CONNECT, "no pod is known")
         while (
             len(tried) < MAX_CONNECTS and (pod := pods.choose(target.load, exclude=tried, sid=target.sid)) is not None
         ):
-            if len(tried) > len(full):
+            if len(tried) > len(passed):
                 upstream_errors.labels(pods.service, error.failure.value).inc()
             tried.append(pod)
             pool = pod.polls if target.polls else pod.pool

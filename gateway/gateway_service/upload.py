@@ -39,6 +39,11 @@ class Upload:
         self.gone = False
         self.sent_body = False
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether `start` has sent everything, and may do so again for another service."""
+        return self._complete and self._received == len(self._first)
+
     async def first_piece(self) -> None:
         """Wait for the body to begin, so that a client who only says that he will send one occupies no service.
 

@@ -174,12 +174,13 @@ async def test_while_it_drains_every_answer_closes_its_connection(start: Start) 
     async with dial(service.port) as kept:
         kept.send(get("/"))
         status, headers, _ = await kept.response()
-        assert (status, headers.get("connection")) == (200, None)
+        assert (status, headers.get("connection"), headers.get("x-parley-state")) == (200, None, None)
         service.process.send_signal(signal.SIGTERM)
         await service.said("draining within 30 s")
         kept.send(get("/"))
         status, headers, body = await kept.response()
         assert (status, headers["connection"], body) == (200, "close", b'{"hello":"world"}')
+        assert headers["x-parley-state"] == "leaving"
         assert await kept.rest() == b""
     service.process.send_signal(signal.SIGTERM)
 

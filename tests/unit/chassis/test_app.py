@@ -202,6 +202,7 @@ async def test_before_the_start_all_is_503(client: httpx.AsyncClient, lifecycle:
     for path in ("/page", "/nowhere"):
         response = await client.get(path)
         check(response, 503, "unavailable")
+        assert response.headers["x-parley-state"] == "starting"
         assert int(response.headers["retry-after"]) >= 1
     lifecycle.phase = Phase.DRAINING
     assert (await client.get("/page")).status_code == 200
