@@ -17,17 +17,18 @@ class RedisAway(Exception):
     """Redis did not answer in time or not properly; the caller knows what to do without it."""
 
 
-def connect(url: str, *, max_connections: int = 50) -> "Redis":
+def connect(url: str, *, max_connections: int = 50, seconds: float = TIMEOUT_SECONDS) -> "Redis":
     """A client for short commands; opens nothing until it is used. Replies are bytes.
 
     Arguments:
         url: `redis://[:password@]host:port/db`, or `rediss://` for TLS.
+        seconds: that an answer may take; more than the default only where nothing can be done without it.
     """
     pool = BlockingConnectionPool.from_url(
         url,
-        timeout=TIMEOUT_SECONDS,  # for a free connection: a burst waits a moment instead of failing
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
+        timeout=seconds,  # for a free connection: a burst waits a moment instead of failing
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
         retry=Retry(NoBackoff(), 0),
         max_connections=max_connections,
         decode_responses=False,

@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> Service:
     lifecycle = Lifecycle(stop_seconds=settings.stop_seconds)
     client = httpx.AsyncClient(timeout=1.0, trust_env=False, limits=httpx.Limits(max_connections=20))
     redis = connect(settings.redis_url)
+    tickets = connect(settings.redis_url, seconds=socket_routes.TICKET_ANSWER_SECONDS)
     epoch = Epoch()
     database = Postgres(
         settings.database_url,
@@ -97,7 +98,7 @@ def create_app(settings: Settings) -> Service:
     bells.on_revoked = keeper.end_session
     bells.on_heads, bells.on_canary = heads.hear, canary.hear
 
-    lifecycle.add("clients", Closing(client.aclose, redis.aclose))
+    lifecycle.add("clients", Closing(client.aclose, redis.aclose, tickets.aclose))
     lifecycle.add("postgres", database)
     lifecycle.add("epoch", epoch)
     lifecycle.add("broker", broker)
@@ -147,7 +148,7 @@ def create_app(settings: Settings) -> Service:
     app.register_blueprint(
         socket_routes.blueprint(
             guard,
-            redis,
+            tickets,
             people,
             arrivals,
             keeper,

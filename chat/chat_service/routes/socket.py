@@ -33,6 +33,7 @@ from ..realtime.session import Handler, Session
 
 SUBPROTOCOL = "bearer"
 TICKET_SECONDS = 30
+TICKET_ANSWER_SECONDS = 1.0  # for Redis: without it nobody comes in with a ticket, and a pod may be busy for a moment
 
 
 class DrainRequest(msgspec.Struct):
@@ -56,6 +57,7 @@ def blueprint(
     """The WebSocket routes, and the drain of a gateway's connections.
 
     Arguments:
+        redis: where tickets are; with a deadline of TICKET_ANSWER_SECONDS.
         handover_allowed: take sockets over from the HTTP server where that is possible.
     """
     routes = Blueprint("socket", __name__)
