@@ -14,6 +14,7 @@ import websockets
 from chat_service.realtime.asyncapi import document
 
 SENT, RECEIVED = "command", "event"  # as the names of messages in the document begin
+EMITTED, ACKNOWLEDGED, HEARD = "emit", "ack", "hear"  # and those of Socket.IO
 
 
 class WrongFrameError(AssertionError):
@@ -37,16 +38,38 @@ def check_received(text: str) -> str:
     return kind
 
 
+def check_emitted(event: str, argument: Any) -> None:
+    """An event of a Socket.IO client is as documented; raises as `check_sent`."""
+    hold(EMITTED, event, argument)
+
+
+def check_acknowledged(event: str, reply: Any) -> None:
+    """The acknowledgement of an event is as documented; raises as `check_sent`."""
+    refused = isinstance(reply, dict) and "error" in reply
+    own = (ACKNOWLEDGED, event) in validators()
+    hold(ACKNOWLEDGED, "error" if refused else event if own else "done", reply)
+
+
+def check_heard(event: str, argument: Any) -> None:
+    """An event to a Socket.IO client is as documented; raises as `check_sent`."""
+    hold(HEARD, event, argument)
+
+
 def _check(direction: str, text: str) -> str:
     frame = json.loads(text)
-    kind = frame.get("type") if isinstance(frame, dict) else None
-    validator = validators().get((direction, str(kind)))
+    kind = str(frame.get("type") if isinstance(frame, dict) else None)
+    hold(direction, kind, frame)
+    return kind
+
+
+def hold(direction: str, kind: str, value: Any) -> None:
+    """A value is as the document describes that message; raises as `check_sent`."""
+    validator = validators().get((direction, kind))
     if validator is None:
-        raise WrongFrameError(f"no such {direction} is documented: {text[:500]}")
-    mistake = jsonschema.exceptions.best_match(validator.iter_errors(frame))
+        raise WrongFrameError(f"no such {direction} is documented: {kind} {str(value)[:500]}")
+    mistake = jsonschema.exceptions.best_match(validator.iter_errors(value))
     if mistake is not None:
-        raise WrongFrameError(f"{mistake.json_path}: {mistake.message} in {text[:500]}")
-    return str(kind)
+        raise WrongFrameError(f"{mistake.json_path}: {mistake.message} in {kind} {str(value)[:500]}")
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import pytest
 from loadtests.bench.results import Skipped
 from loadtests.peers.installing import CACHE, node_program
 from tests.support.chat import PATIENCE_SECONDS, until
+from tests.support.frames import WrongFrameError, check_acknowledged, check_emitted, check_heard
 
 FOLDER = Path(__file__).parents[1] / "node"
 NAMESPACE = "/chat"
@@ -61,7 +62,7 @@ class Node:
         async for line in self._process.stdout:
             said = json.loads(line)
             if "client" in said:
-                self.clients[said["client"]].events.append((said["event"], said["data"]))
+                self.clients[said["client"]].heard(said["event"], said["data"])
             elif "failed" in said:
                 self._replies.pop(said["id"]).set_exception(AssertionError(said["failed"]))
             else:
@@ -75,10 +76,23 @@ class NodeClient:
         self._node = node
         self.name = name
         self.events: list[tuple[str, Any]] = []
+        self.wrong: list[WrongFrameError] = []
 
     async def emit(self, event: str, *args: Any) -> Any:
-        """Emit an event; what its acknowledgement says."""
-        return await self._node.ask("emit", client=self.name, event=event, args=args)
+        """Emit an event; what its acknowledgement says. All of it is as documented."""
+        check_emitted(event, *args)
+        reply = await self._node.ask("emit", client=self.name, event=event, args=args)
+        check_acknowledged(event, reply)
+        return reply
+
+    def heard(self, event: str, data: Any) -> None:
+        """Remember an event, and whether it is as documented; those of the client itself begin with a "$"."""
+        self.events.append((event, data))
+        if not event.startswith("$"):
+            try:
+                check_heard(event, data)
+            except WrongFrameError as error:
+                self.wrong.append(error)
 
     async def do(self, action: str, **words: Any) -> Any:
         """One of the other actions of client.js."""
@@ -126,3 +140,4 @@ async def running_node() -> AsyncIterator[Node]:
             process.kill()
             await process.wait()
         await listening
+    assert [wrong for client in node.clients.values() for wrong in client.wrong] == []

@@ -1,11 +1,11 @@
-"""The AsyncAPI 3.0 document of the socket, made of the Structs that frames are decoded to and encoded from.
+"""The AsyncAPI 3.0 document of sockets, made of the Structs that frames are decoded to and encoded from.
 
 In it "receive" is what this service receives and "send" what it sends (AsyncAPI 3.0.0, Operation Object). Types that
 exist in both directions are told apart by the names of their messages: `command.chat.message`, `event.chat.message`.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, get_args
 
 import msgspec
@@ -13,11 +13,13 @@ import msgspec
 from . import events, examples, protocol, wire
 from .codes import CloseCode, ErrorCode
 from .session import MAX_BAD_FRAMES, MAX_REFUSED_FRAMES
+from .socketio import asyncapi as socketio
 
 Document: TypeAlias = dict[str, Any]
 Frame: TypeAlias = type[msgspec.Struct]
 
 ADDRESS, SHORT_ADDRESS = "/api/chat/ws/chat/", "/ws"
+_HERE, _THERE = "127.0.0.1:8000", "chat.example.org"
 MAX_RESUMED_ROOMS = 200  # in a URL; more go into a frame
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _POSITION = f"{_UUID}:[0-9]{{1,16}}(:[0-9]{{1,16}})?"
@@ -52,26 +54,33 @@ resumes from it after a close; a message that was not acknowledged is sent again
 def document() -> Document:
     """The document."""
     commands, sent = get_args(protocol.Command), get_args(events.Event)
-    _, schemas = msgspec.json.schema_components((*commands, *sent), ref_template="#/components/schemas/{name}")
+    spoken = [*commands, *sent, *socketio.types()]
+    found, schemas = msgspec.json.schema_components(spoken, ref_template="#/components/schemas/{name}")
     messages = {_name("command", frame): _message(frame) for frame in commands}
     messages |= {_name("event", frame): _message(frame) for frame in sent}
     on_channel = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
     return {
         "asyncapi": "3.0.0",
         "info": {
-            "title": "Parley: chat over WebSocket",
+            "title": "Parley: chat over WebSocket and Socket.IO",
             "version": "1",
             "description": "Rooms, messages and receipts as they happen. What is asked and answered over HTTP is in "
             "`/openapi.json`.",
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
-        "servers": {"plain": _server("ws", "127.0.0.1:8000"), "secure": _server("wss", "chat.example.org")},
+        "servers": {
+            "plain": _server("ws", _HERE, _SECURITY),
+            "secure": _server("wss", _THERE, _SECURITY),
+            "socketio": {**_server("socketio", _HERE, socketio.SECURITY), "pathname": socketio.PATH},
+            "socketioSecure": {**_server("socketios", _THERE, socketio.SECURITY), "pathname": socketio.PATH},
+        },
         "channels": {
             "socket": {
                 "address": ADDRESS,
                 "title": "The socket of one client",
                 "description": f"{_INTRODUCTION}\n\n`{SHORT_ADDRESS}` is the same.",
+                "servers": [{"$ref": "#/servers/plain"}, {"$ref": "#/servers/secure"}],
                 "messages": on_channel,
                 "bindings": {"ws": _handshake()},
                 "x-close-codes": [
@@ -79,13 +88,19 @@ def document() -> Document:
                     for code in CloseCode
                 ],
                 "x-error-codes": [{"code": code.value, "meaning": code.meaning} for code in ErrorCode],
-            }
+            },
+            "socketio": socketio.channel(),
         },
         "operations": {
             **{f"take.{_tag(frame)}": _receiving(frame) for frame in commands},
             **{f"give.{_tag(frame)}": _sending(frame) for frame in sent},
+            **socketio.operations(),
         },
-        "components": {"schemas": schemas, "messages": messages, "securitySchemes": _SECURITY},
+        "components": {
+            "schemas": schemas,
+            "messages": {**messages, **socketio.described(found[-len(socketio.types()) :])},
+            "securitySchemes": {**_SECURITY, **socketio.SECURITY},
+        },
     }
 
 
@@ -146,13 +161,13 @@ _SECURITY: Document = {
 }
 
 
-def _server(scheme: str, host: str) -> Document:
+def _server(scheme: str, host: str, security: Mapping[str, Any]) -> Document:
     return {
         "host": "{host}",
         "protocol": scheme,
         "description": "The gateway.",
         "variables": {"host": {"default": host, "description": "Host, and port if it is not the usual one."}},
-        "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in _SECURITY],
+        "security": [{"$ref": f"#/components/securitySchemes/{name}"} for name in security],
     }
 
 

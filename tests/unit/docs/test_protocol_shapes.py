@@ -65,6 +65,22 @@ def test_the_data_of_every_frame_is_that_of_the_code(heading: str, structs: dict
                 assert codes(row[1]) == ["{}"], kind
 
 
+def test_events_of_socket_io_have_the_fields_of_the_code() -> None:
+    messages = frames.resolved(asyncapi.document(), asyncapi.document()["components"]["messages"])
+
+    def fields(name: str) -> dict[str, bool]:
+        schema = messages[name]["payload"]
+        return {field: field not in schema.get("required", ()) for field in schema["properties"]}
+
+    for row in rows(section(TEXT, "### What a client emits")):
+        [event] = codes(row[0])
+        assert fields_in(codes(row[1])[0]) == fields(f"emit.{event}"), event
+        assert fields_in(codes(row[2])[0]) == fields(f"ack.{event}"), event
+    for row in rows(section(TEXT, "### What a client hears")):
+        [event] = codes(row[0])
+        assert fields_in(codes(row[1])[0]) == fields(f"hear.{event}"), event
+
+
 NOUNS = {"Room": model.Room, "User": model.User, "Message": model.Message, "Grant": Grant, "Profile": Profile}
 
 

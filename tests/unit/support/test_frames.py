@@ -5,7 +5,15 @@ import websockets
 
 from chat_service.realtime import examples
 from chat_service.realtime.protocol import encode_json
-from tests.support.frames import WrongFrameError, check_received, check_sent, connect
+from tests.support.frames import (
+    WrongFrameError,
+    check_acknowledged,
+    check_emitted,
+    check_heard,
+    check_received,
+    check_sent,
+    connect,
+)
 
 GOOD = [encode_json(event).decode() for event in examples.EVENTS]
 HELLO = next(text for text in GOOD if text.startswith('{"type":"chat.message"'))
@@ -71,3 +79,27 @@ async def test_a_connection_checks_whatever_it_receives() -> None:
             assert await socket.recv() == HELLO
             with pytest.raises(WrongFrameError, match="'42' is not of type 'integer'"):
                 await socket.recv()
+
+
+ROOM = "0197f2c0-6a3e-7c51-9d0e-3b1f5a7c2e10"
+
+
+def test_events_of_socket_io_are_checked_too() -> None:
+    check_emitted("send_message", {"chat_id": ROOM, "message": "x"})
+    check_emitted("chat.read", {"room": ROOM})
+    check_acknowledged("chat.read", {})
+    check_acknowledged("receive_message", {"chat_id": ROOM, "seq": 1})
+    check_acknowledged("receive_message", {"error": {"code": "not_a_member", "detail": "no"}})
+    check_heard("message_delivered", {"chat_id": ROOM, "user_id": ROOM, "seq": 1})
+    check_heard("pong", {})
+    for check, event, data in (
+        (check_emitted, "send_message", {"chat_id": ROOM, "content": "x"}),
+        (check_emitted, "shout", {}),
+        (check_acknowledged, "receive_message", {}),
+        (check_acknowledged, "chat.read", {"seq": 1}),
+        (check_acknowledged, "chat.read", {"error": "no"}),
+        (check_heard, "chat.message", {}),
+        (check_heard, "message_delivered", {"chat_id": ROOM, "user_id": ROOM, "seq": "1"}),
+    ):
+        with pytest.raises(WrongFrameError):
+            check(event, data)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from chassis import postgres
 from chassis.ids import uuid7
@@ -34,6 +33,7 @@ from .events import (
     refusal_of,
 )
 from .link import EventTransport
+from .shapes import ChatStarted, MessageStored, ReceiptTaken, Reply, Resuming, TokenTaken
 
 
 class Answers:
@@ -61,7 +61,7 @@ class Answers:
         self._guard = guard
         self._keeper = keeper
 
-    async def answer(self, session: EventSession, request: Request) -> dict[str, Any]:
+    async def answer(self, session: EventSession, request: Request) -> Reply:
         """See client.Answering."""
         try:
             if isinstance(request, SendMessage):
@@ -80,7 +80,7 @@ class Answers:
                 raise
             raise refusal(ErrorCode.UNAVAILABLE, RETRY_AFTER_SECONDS) from None
 
-    async def _send(self, session: EventSession, request: SendMessage) -> dict[str, Any]:
+    async def _send(self, session: EventSession, request: SendMessage) -> MessageStored:
         message_id = uuid7()
         client_id = request.client_id or str(message_id)
 
@@ -89,7 +89,7 @@ class Answers:
             return Entry(*ids, request.message, session.author, done, request.reply_to)
 
         outcome = await self._ledger.send(entry)  # which looks whether he is in the room
-        if outcome.code not in ("stored", "duplicate"):
+        if outcome.code not in ("stored", "duplicate") or outcome.id is None:
             code = ErrorCode(outcome.code)
             raise refusal(code, RETRY_AFTER_SECONDS if code is ErrorCode.UNAVAILABLE else None)
         return {
@@ -101,7 +101,7 @@ class Answers:
             "duplicate": outcome.code == "duplicate",
         }
 
-    async def _received(self, session: EventSession, request: ReceiveMessage) -> dict[str, Any]:
+    async def _received(self, session: EventSession, request: ReceiveMessage) -> ReceiptTaken:
         async with self._database.connection() as connection:
             marked = await room_store.update_delivered_seq(connection, request.chat_id, session.user_id, request.seq)
         if marked is None:
@@ -111,7 +111,7 @@ class Answers:
             self._bells.delivered(request.chat_id, session.user_id, seq)
         return {"chat_id": request.chat_id, "seq": seq}
 
-    async def _start(self, session: EventSession, request: StartPrivateChat) -> dict[str, Any]:
+    async def _start(self, session: EventSession, request: StartPrivateChat) -> ChatStarted:
         me = PersonRow(session.user_id, session.username, session.username)
         room, made = await self._rooms.open_direct(me, request.user)
         if room.id not in session.rooms:  # a bell brings both into it, or has been lost
@@ -121,16 +121,16 @@ class Answers:
             await self._arrivals.arrived(session, room.id)
         return {"chat_id": room.id, "created": made}
 
-    async def _refresh(self, session: EventSession, request: AuthRefresh) -> dict[str, Any]:
+    async def _refresh(self, session: EventSession, request: AuthRefresh) -> TokenTaken:
         claims = await self._guard(request.token)
         if claims.user_id != session.user_id:
             raise Refused(ErrorCode.TOKEN_INVALID.value, "this token is somebody else's")
         session.session_id = claims.session_id
         session.expires_at = max(session.expires_at, claims.expires_at)
         self._keeper.watch_expiry(session)
-        return {"expires_at": rfc3339(datetime.fromtimestamp(session.expires_at, UTC))}
+        return {"expires_at": rfc3339(datetime.fromtimestamp(session.expires_at, UTC)) or ""}
 
-    def _resume(self, session: EventSession, request: AuthResume) -> dict[str, Any]:
+    def _resume(self, session: EventSession, request: AuthResume) -> Resuming:
         wanted = Wanted(positions=request.seqs(), epoch=request.epoch)
         if not self._arrivals.resume(session, wanted):
             self._arrivals.rewind(session, wanted)

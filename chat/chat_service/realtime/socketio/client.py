@@ -1,6 +1,6 @@
 """A session whose frames are Socket.IO events: asked by events, answered by acknowledgements."""
 
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ from ..session import MAX_BAD_FRAMES, MAX_REFUSED_FRAMES, Handler, Session, bad_
 from ..wire import text_frame
 from .events import Mistaken, Refused, Request, read
 from .packets import Event
+from .shapes import Done, NotDone, Reply
 
 MAX_WAITING_EVENTS = 200  # of one client, that wait for Postgres or auth
 
@@ -19,7 +20,7 @@ MAX_WAITING_EVENTS = 200  # of one client, that wait for Postgres or auth
 class Answering(Protocol):
     """Who carries out what is asked for by an event."""
 
-    async def answer(self, session: "EventSession", request: Request) -> dict[str, Any]:
+    async def answer(self, session: "EventSession", request: Request) -> Reply:
         """What the acknowledgement says. A message is submitted before the first await, so that their order is kept.
 
         Raises:
@@ -51,7 +52,7 @@ class EventSession(Session):
         self._answering = answering
         self._waiting = 0
 
-    async def event(self, event: Event) -> dict[str, Any] | None:
+    async def event(self, event: Event) -> Reply | Done | NotDone | None:
         """Carry out an event.
 
         Returns:
@@ -66,7 +67,7 @@ class EventSession(Session):
             self.write(text_frame(b'{"type":"error","data":%b}' % msgspec.json.encode(refused.body())))
             return None
 
-    async def _answer(self, event: Event) -> dict[str, Any]:
+    async def _answer(self, event: Event) -> Reply | Done:
         if self.closing:
             raise Refused(ErrorCode.UNAVAILABLE.value, "the connection is being closed", 1.0)
         self._take()

@@ -1,7 +1,7 @@
 """What a client may ask for by an event, and what its acknowledgement says. No I/O."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import Annotated, TypeAlias, get_args
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from .. import protocol
 from ..codes import ErrorCode
 from ..commands import DETAILS
 from .packets import Event
+from .shapes import Failed
 
 MAX_NAME_CHARACTERS = 200
 
@@ -28,8 +29,8 @@ class SendMessage(msgspec.Struct, frozen=True):
     """A message to a room."""
 
     chat_id: UUID
-    message: str
-    client_id: str | None = None
+    message: protocol.Content
+    client_id: protocol.ClientId | None = None
     reply_to: Seq | None = None
 
 
@@ -51,9 +52,9 @@ class Positions(msgspec.Struct, frozen=True):
 
     rooms: Annotated[
         dict[UUID, Seq | Annotated[list[Seq], msgspec.Meta(min_length=1, max_length=2)]],
-        msgspec.Meta(max_length=10_000),
+        msgspec.Meta(extra_json_schema={"propertyNames": {"format": "uuid"}}),
     ]
-    epoch: str | None = None
+    epoch: protocol.Epoch | None = None
 
     def seqs(self) -> Mapping[UUID, int]:
         """The last seq of each room."""
@@ -89,10 +90,12 @@ class Refused(Exception):
         self.detail = detail
         self.retry_after = retry_after
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> Failed:
         """`{code, detail, retry_after?}`."""
-        body: dict[str, Any] = {"code": self.code, "detail": self.detail}
-        return body if self.retry_after is None else {**body, "retry_after": self.retry_after}
+        body = Failed(code=self.code, detail=self.detail)
+        if self.retry_after is not None:
+            body["retry_after"] = self.retry_after
+        return body
 
 
 class Mistaken(Refused):

@@ -10,6 +10,7 @@ from engineio import packet as engine
 from .. import wire
 from ..fallback import frames_in
 from .packets import NAMESPACE
+from .shapes import MessageDelivered, ReceivedMessage
 
 _HEAD, _MIDDLE = b'{"type":"', b'","data":'
 _MESSAGE = _HEAD + b"chat.message" + _MIDDLE
@@ -34,20 +35,6 @@ class _Message(msgspec.Struct, frozen=True):
     reply_to: int | msgspec.UnsetType = msgspec.UNSET
     edited_at: str | msgspec.UnsetType = msgspec.UNSET
     deleted: bool | msgspec.UnsetType = msgspec.UNSET
-
-
-class ReceivedMessage(msgspec.Struct, frozen=True):
-    """`receive_message`."""
-
-    message_id: str
-    chat_id: str
-    sender_id: str
-    message: str
-    seq: int
-    created_at: str
-    reply_to: int | msgspec.UnsetType
-    edited_at: str | msgspec.UnsetType
-    deleted: bool | msgspec.UnsetType
 
 
 class _Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -149,7 +136,7 @@ def _received(data: bytes) -> bytes:
 
 def _delivered(data: bytes) -> bytes:
     found = _receipts.decode(data)
-    return msgspec.json.encode({"chat_id": found.room, "user_id": found.user, "seq": found.seq})
+    return msgspec.json.encode(MessageDelivered(chat_id=found.room, user_id=found.user, seq=found.seq))
 
 
 def _created(data: bytes) -> bytes:

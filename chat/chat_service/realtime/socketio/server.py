@@ -199,7 +199,7 @@ class SocketIO:
         if not link.ended:
             link.expect_session(SESSION_SECONDS)
 
-    async def _event(self, sid: str, event: Event) -> dict[str, Any] | None:
+    async def _event(self, sid: str, event: Event) -> object:
         found = self._sessions.get(sid)
         return None if found is None else await found[1].event(event)
 

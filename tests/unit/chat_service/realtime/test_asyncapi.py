@@ -13,6 +13,8 @@ import pytest
 from chat_service.realtime import events, protocol
 from chat_service.realtime.asyncapi import REPLIES, document
 from chat_service.realtime.codes import CloseCode, ErrorCode
+from chat_service.realtime.socketio import events as socketio
+from chat_service.realtime.socketio import link, outgoing
 from chat_service.routes import socket
 from tests.support import frames
 
@@ -72,13 +74,29 @@ def test_every_schema_and_message_is_used() -> None:
         assert {f"#/components/{kind}/{name}" for name in DOCUMENT["components"][kind]} <= found
 
 
-def test_both_directions_are_complete() -> None:
-    sent = {str(command.__struct_config__.tag) for command in get_args(protocol.Command)}
-    received = {str(event.__struct_config__.tag) for event in get_args(events.Event)}
-    assert set(MESSAGES) == {f"command.{kind}" for kind in sent} | {f"event.{kind}" for kind in received}
-    assert set(DOCUMENT["channels"]["socket"]["messages"]) == set(MESSAGES)
-    actions = {name: operation["action"] for name, operation in DOCUMENT["operations"].items()}
-    assert actions == {f"take.{kind}": "receive" for kind in sent} | {f"give.{kind}": "send" for kind in received}
+SENT = {str(command.__struct_config__.tag) for command in get_args(protocol.Command)}
+RECEIVED = {str(event.__struct_config__.tag) for event in get_args(events.Event)}
+
+
+def test_both_directions_of_the_websocket_are_complete() -> None:
+    names = {f"command.{kind}" for kind in SENT} | {f"event.{kind}" for kind in RECEIVED}
+    assert {name for name in MESSAGES if name.startswith(("command.", "event."))} == names
+    assert set(DOCUMENT["channels"]["socket"]["messages"]) == names
+    expected = {f"take.{kind}": "receive" for kind in SENT} | {f"give.{kind}": "send" for kind in RECEIVED}
+    assert expected.items() <= actions().items()
+
+
+def test_both_directions_of_socket_io_are_complete() -> None:
+    emitted = {f"emit.{kind}" for kind in SENT | set(socketio.REQUESTS)}
+    heard = {f"hear.{outgoing.NAMES.get(kind, kind)}" for kind in RECEIVED} | {f"hear.{link.CLOSING}"}
+    acknowledged = {f"ack.{kind}" for kind in {*socketio.REQUESTS, "done", "error"}}
+    assert set(DOCUMENT["channels"]["socketio"]["messages"]) == emitted | heard | acknowledged
+    assert set(actions()) & (emitted | heard) == emitted | heard
+
+
+def actions() -> dict[str, str]:
+    """What is done by each operation."""
+    return {name: operation["action"] for name, operation in DOCUMENT["operations"].items()}
 
 
 def test_every_command_says_what_answers_it() -> None:
@@ -91,21 +109,27 @@ def test_schemas_have_short_names() -> None:
 
 @every_message
 def test_everything_says_what_it_is(name: str) -> None:
-    payload = frames.target(DOCUMENT, MESSAGES[name]["payload"]["$ref"])
-    data = payload["properties"]["data"]
+    payload = frames.resolved(DOCUMENT, MESSAGES[name]["payload"])
     assert MESSAGES[name]["summary"]
-    assert payload["properties"]["type"] == {"enum": [name.partition(".")[2]]}
-    assert "$ref" not in data or frames.target(DOCUMENT, data["$ref"])["description"]
+    if name.startswith(("command.", "event.")):
+        assert payload["properties"]["type"] == {"enum": [name.partition(".")[2]]}
+        payload = payload["properties"]["data"]
+    assert payload.get("description") or name in ("command.ping", "emit.ping")
 
 
 @every_message
 def test_every_message_has_an_example_that_is_as_described(name: str) -> None:
+    direction, _, kind = name.partition(".")
     examples = MESSAGES[name]["examples"]
     assert examples
     for example in examples:
         text = msgspec.json.encode(example["payload"]).decode()
-        check = frames.check_sent if name.startswith("command.") else frames.check_received
-        assert check(text) == name.partition(".")[2]
+        if direction == frames.SENT:
+            assert frames.check_sent(text) == kind
+        elif direction == frames.RECEIVED:
+            assert frames.check_received(text) == kind
+        else:
+            frames.hold(direction, kind, json.loads(text))
 
 
 def test_the_query_has_the_parameters_that_the_handshake_reads() -> None:
