@@ -67,6 +67,15 @@ def user_channel(user_id: UUID) -> str:
     return f"{USER_PREFIX}{user_id}"
 
 
-def online(user_id: UUID) -> str:
-    """Present while the user has a socket on some pod; it expires by itself when that pod dies."""
-    return f"parley:online:{user_id}"
+# Presence. Scores and times are microseconds of Redis's own clock; what is read and written together is on one node.
+PRESENCE_SHOWN = "parley:presence:shown"  # zset: who is shown online, by when he will be offline if nothing is renewed
+PRESENCE_NEWS = "parley:presence:news"  # zset: whose partners have to be told, by when somebody else should do it
+PRESENCE_RECENT = "parley:presence:recent"  # zset: who has come or gone in the last minute, by when
+PRESENCE_LIFE = "parley:presence:life"  # `<born>-<random>`: of these keys, so that pods notice that Redis was emptied
+PRESENCE_BEAT = "parley:presence:beat"  # when a pod last looked for who is overdue
+PRESENCE_HOLD = "parley:presence:hold"  # until when nobody is declared offline
+
+
+def presence_leases(user_id: UUID) -> str:
+    """zset: the user's sockets as `pod/connection`, each by when it counts no longer unless its pod renews it."""
+    return f"parley:presence:leases:{user_id}"

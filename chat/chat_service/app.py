@@ -27,16 +27,21 @@ from .realtime.bells import Bells
 from .realtime.broker import Broker
 from .realtime.canary import Canary
 from .realtime.commands import Commands
+from .realtime.direct_rooms import DirectRooms
 from .realtime.epoch import Epoch
 from .realtime.feed import Feed
+from .realtime.greetings import Greetings
 from .realtime.heads import Heads
 from .realtime.hub import Hub
 from .realtime.keeper import Keeper
+from .realtime.leases import Leases
 from .realtime.ledger import Ledger
 from .realtime.membership import MembershipChanges
+from .realtime.partners import Partners
 from .realtime.presence import Presence
 from .realtime.revoked import RevokedSessions
 from .realtime.session import Limits
+from .realtime.sightings import Sightings
 from .realtime.socketio.answers import Answers
 from .realtime.socketio.door import Door
 from .realtime.socketio.server import MOST_PONG_SECONDS, SocketIO
@@ -80,7 +85,17 @@ def create_app(settings: Settings) -> Service:
     feed.use(broker)
     bells.use(broker, control)
     ledger = Ledger(database, feed.committed, queue=settings.ledger_queue, batch=settings.ledger_batch)
-    presence = Presence(redis, hub)
+    leases = Leases(
+        redis,
+        settings.pod_name,
+        lease_seconds=settings.presence_lease_seconds,
+        grace_seconds=settings.presence_grace_seconds,
+    )
+    sightings = Sightings()
+    direct_rooms = DirectRooms(database, leases)
+    greetings = Greetings(direct_rooms, leases)
+    partners = Partners(database, hub, bells, leases, direct_rooms, greetings, sightings)
+    presence = Presence(leases, partners, greetings, hub, sightings)
     keeper = Keeper(heartbeat_seconds=settings.heartbeat_seconds, dead_after_seconds=settings.dead_after_seconds)
     arrivals = Arrivals(database, hub, feed, broker, presence, settings.heartbeat_seconds)
     rooms = Rooms(database, people, bells, presence)
@@ -92,9 +107,10 @@ def create_app(settings: Settings) -> Service:
     revoked = RevokedSessions(redis, keeper)
     epoch.use(feed, arrivals)
     sweep = Sweep(database, hub, feed.repairs, broker)
-    broker.on_up = [sweep.ask, membership.compare]
-    broker.on_down = [sweep.ask]
-    control.on_up.append(revoked.ask)
+    broker.on_up = [sweep.ask, membership.compare, partners.bells_are_back]
+    broker.on_down = [sweep.ask, partners.bells_are_gone]
+    control.on_up += [revoked.ask, presence.renew]
+    bells.on_presence = partners.hear
     bells.on_revoked = keeper.end_session
     bells.on_heads, bells.on_canary = heads.hear, canary.hear
 
@@ -121,6 +137,8 @@ def create_app(settings: Settings) -> Service:
             on_sent=heads.ring,
         ),
     )
+    lifecycle.add("greetings", greetings)
+    lifecycle.add("partners", partners)
     lifecycle.add("presence", presence)
     lifecycle.add("keeper", keeper)
     lifecycle.add("revoked sessions", revoked)

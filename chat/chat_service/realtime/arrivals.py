@@ -110,8 +110,8 @@ class Arrivals:
 
     def begin(self, session: Session, opening: Opening, wanted: Wanted) -> None:
         """After the accept, in one loop turn: say what is, attach to every room that nothing is missing of."""
-        if self._hub.add_session(session):
-            self._presence.arrived(session.user_id)
+        self._hub.add_session(session)
+        self._presence.arrived(session)
         self._hub.rooms_revs.setdefault(session.user_id, opening.rooms_rev)
         session.write(protocol.frame(events.SessionReady(self._ready(session, opening))))
         if wanted.by_frame:
@@ -182,6 +182,7 @@ class Arrivals:
                 self._hub.detach(session, left)
                 self._feed.close_if_unused(left)
         self._hub.remove_session(session)
+        self._presence.left(session)
         self._broker.unsubscribe([keys.user_channel(session.user_id).encode()])
 
     async def join(self, session: Session, room_id: UUID, since: int | None) -> bool:

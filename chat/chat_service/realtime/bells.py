@@ -31,6 +31,22 @@ class MembershipBell(msgspec.Struct, omit_defaults=True):
     added: bool
 
 
+class PresenceBell(msgspec.Struct, frozen=True):
+    """Rung on the channel of somebody whose partner in a direct room has come or gone.
+
+    Arguments:
+        user: the partner.
+        version: when this was so; what is older counts no longer.
+        online: whether he has come.
+        event: what the rung for is told, the text of a frame.
+    """
+
+    user: UUID
+    version: int
+    online: bool
+    event: bytes
+
+
 class Bells:
     """Rings and hears.
 
@@ -53,6 +69,7 @@ class Bells:
         self._canary_prefix = keys.CANARY_PREFIX.encode()
         self.on_membership: Callable[[UUID, MembershipBell], None] = lambda user, change: None
         self.on_renamed: Callable[[UUID], None] = lambda room: None
+        self.on_presence: Callable[[UUID, PresenceBell], None] = lambda recipient, change: None
         self.on_revoked: Callable[[UUID], None] = lambda session: None
         self.on_heads: Callable[[bytes], None] = lambda payload: None
         self.on_canary: Callable[[bytes, bytes], None] = lambda channel, payload: None
@@ -86,7 +103,9 @@ class Bells:
                 self._feed.on_bell(channel, payload)
             return
         try:
-            if channel.startswith(self._user_prefix):
+            if channel.startswith(self._user_prefix) and payload[:1] == b"!":
+                self._hear_presence(UUID(channel[len(self._user_prefix) :].decode()), payload)
+            elif channel.startswith(self._user_prefix):
                 change = msgspec.json.decode(payload, type=MembershipBell)
                 if change.pod.encode() != self._pod:
                     self.on_membership(UUID(channel[len(self._user_prefix) :].decode()), change)
@@ -105,6 +124,12 @@ class Bells:
         room = self._hub.channels.get(channel)
         if room is not None and pod != self._pod:
             self._hub.frame(room, text_frame(body), without=UUID(without.decode()) if without else None)
+
+    def _hear_presence(self, recipient: UUID, payload: bytes) -> None:
+        head, _, event = payload[1:].partition(b"\n")
+        pod, user, version, online = head.split(b" ")
+        if pod != self._pod:
+            self.on_presence(recipient, PresenceBell(UUID(user.decode()), int(version), online == b"1", event))
 
     def _hear_other_renamed(self, channel: bytes, payload: bytes) -> None:
         room = self._hub.channels.get(channel)
@@ -142,6 +167,16 @@ class Bells:
         self._hear_renamed(room_id)
         if self._broker is not None:
             self._broker.publish(keys.room_channel(room_id).encode(), b"~" + self._pod)
+
+    def ringing(self) -> bool:
+        """Whether bells go out now, as far as is known."""
+        return self._broker is not None and self._broker.up
+
+    def presence(self, recipient: UUID, bell: PresenceBell) -> None:
+        """Tell somebody's sockets on other pods that a partner of his has come or gone."""
+        if self._broker is not None:
+            head = b"!%b %b %d %d\n" % (self._pod, str(bell.user).encode(), bell.version, bell.online)
+            self._broker.publish(keys.user_channel(recipient).encode(), head + bell.event)
 
     def membership(self, users: Iterable[UUID], room_id: UUID, *, added: bool) -> None:
         """Tell users, on all pods, that they are in a room or no longer."""

@@ -117,6 +117,18 @@ class FriendTypingStop(msgspec.Struct, frozen=True, tag_field="type", tag="frien
     data: Typing
 
 
+class FriendOnline(msgspec.Struct, frozen=True, tag_field="type", tag="friend.online"):
+    """The other one in a direct room has come; after `session.ready`, of each who is there already."""
+
+    data: Room
+
+
+class FriendOffline(msgspec.Struct, frozen=True, tag_field="type", tag="friend.offline"):
+    """The other one in a direct room has been without a connection for the grace of 20 seconds."""
+
+    data: Room
+
+
 class RoomCreated(msgspec.Struct, frozen=True, tag_field="type", tag="room.created"):
     """I have been added to a room, or somebody began to talk to me."""
 
@@ -215,6 +227,8 @@ Event: TypeAlias = (
     | ChatDelivered
     | FriendTypingStart
     | FriendTypingStop
+    | FriendOnline
+    | FriendOffline
     | RoomCreated
     | RoomUpdated
     | RoomRemoved

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
+
 from chassis.times import rfc3339
 
 from ..model import Message, Room, User
@@ -97,6 +99,8 @@ EVENTS: tuple[events.Event, ...] = (
     events.ChatDelivered(_RECEIPT),
     events.FriendTypingStart(_TYPING),
     events.FriendTypingStop(_TYPING),
+    events.FriendOnline(msgspec.structs.replace(_DIRECT, friend=msgspec.structs.replace(_BOB, is_online=True))),
+    events.FriendOffline(msgspec.structs.replace(_DIRECT, friend=msgspec.structs.replace(_BOB, last_seen=_NOW))),
     events.RoomCreated(_DIRECT),
     events.RoomUpdated(_GROUP),
     events.RoomRemoved(events.InRoom(_ROOM)),

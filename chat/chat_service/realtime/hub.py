@@ -22,6 +22,7 @@ class Listener(Protocol):
     """What the hub needs of a session."""
 
     user_id: UUID
+    connection_id: UUID
     rooms: set[UUID]
     write: Callable[[bytes], None]
 

@@ -66,6 +66,32 @@ async def select_room_for(
     return [(row["user_id"], _room_from(row)) for row in rows]
 
 
+async def select_rooms_seen(
+    connection: Connection, member_ids: Sequence[UUID], room_ids: Sequence[UUID]
+) -> list[tuple[UUID, RoomRow]]:
+    """(member, the room as he sees it) of each pair whose member is in its room."""
+    pairs = "unnest($1::uuid[], $2::uuid[]) AS seen (member_id, room_id)"
+    query = (
+        _ROOM.replace("SELECT r.id", "SELECT m.user_id, r.id")
+        .replace("FROM members m", f"FROM {pairs} JOIN members m ON m.room_id = seen.room_id")
+        .replace("m.user_id = $1", "m.user_id = seen.member_id")
+    )
+    rows = await connection.fetch(query, member_ids, room_ids)
+    return [(row["user_id"], _room_from(row)) for row in rows]
+
+
+async def select_direct_partners(connection: Connection, user_ids: Sequence[UUID]) -> list[tuple[UUID, UUID, UUID]]:
+    """(user, direct room, the other one in it) of all direct rooms of these users."""
+    rows = await connection.fetch(
+        """SELECT m.user_id, m.room_id, trim(':' FROM replace(r.direct_key, m.user_id::text, ''))::uuid AS partner_id
+             FROM members m
+             JOIN rooms r ON r.id = m.room_id
+            WHERE m.user_id = ANY ($1::uuid[]) AND r.kind = 'direct'""",
+        user_ids,
+    )
+    return [(row["user_id"], row["room_id"], row["partner_id"]) for row in rows]
+
+
 async def count_rooms(connection: Connection, member_id: UUID) -> int:
     """How many rooms the member is in."""
     return int(await connection.fetchval("SELECT count(*) FROM members WHERE user_id = $1", member_id))

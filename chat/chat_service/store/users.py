@@ -1,6 +1,7 @@
 """Copies of accounts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -51,4 +52,18 @@ async def upsert_users(connection: Connection, people: Sequence[PersonRow]) -> N
         [person.id for person in people],
         [person.username for person in people],
         [person.display_name for person in people],
+    )
+
+
+async def update_last_seen(connection: Connection, ids: Sequence[UUID], moments: Sequence[datetime]) -> None:
+    """These users were last there then; never earlier than what is known."""
+    await connection.execute(
+        """WITH seen AS (SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS s (id, at)),
+                locked AS MATERIALIZED                                   -- in the order in which all lock users
+                (SELECT u.id FROM users u WHERE u.id = ANY ($1::uuid[]) ORDER BY u.id FOR NO KEY UPDATE)
+           UPDATE users u SET last_seen_at = seen.at
+             FROM locked JOIN seen ON seen.id = locked.id
+            WHERE u.id = locked.id AND (u.last_seen_at IS NULL OR u.last_seen_at < seen.at)""",
+        ids,
+        moments,
     )

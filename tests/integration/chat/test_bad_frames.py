@@ -14,7 +14,7 @@ import pytest
 from chat_service.realtime.asyncapi import document
 from chat_service.realtime.codes import ErrorCode
 from tests.support.auth import User
-from tests.support.chat import Client, Pod
+from tests.support.chat import PRESENCE, Client, Pod
 from tests.support.frames import resolved
 from tests.support.mistakes import DEEP, Mistake, mistakes, nested, with_unknown_fields
 
@@ -70,7 +70,7 @@ def good(kind: str, alice: User, room: str) -> Any:
 
 
 async def answers(socket: Client, text: str | bytes) -> list[dict[str, Any]]:
-    """What comes of a frame before the answer to the next one."""
+    """What comes of a frame before the answer to the next one; presence comes when it comes."""
     await socket.socket.send(text)
     await socket.send("ping")
     found: list[dict[str, Any]] = []
@@ -78,7 +78,8 @@ async def answers(socket: Client, text: str | bytes) -> list[dict[str, Any]]:
         frame = json.loads(await socket.socket.recv())
         if frame["type"] == "pong":
             return found
-        found.append(frame)
+        if frame["type"] not in PRESENCE:
+            found.append(frame)
 
 
 def expected(kind: str, mistake: Mistake) -> ErrorCode:

@@ -57,6 +57,7 @@ async def test_without_redis_messages_still_arrive_once_in_order_and_no_socket_c
         assert [message["seq"] for message in await a.messages(11)] == list(range(1, 12))
         assert [message["seq"] for message in await b.messages(10)] == list(range(2, 12))
         assert one.service.lifecycle.not_ready() == {}
+        await until(lambda: not broker_up(one) and not broker_up(two), "the pods to notice")
         if how == "cut":
             await link.open()
         else:

@@ -9,12 +9,20 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
+import pytest
 
 from chat_service.realtime.asyncapi import document
 from tests.support.auth import User
 from tests.support.chat import Client, Pod, component
 
 People = Callable[[int], list[User]]
+FAST = {"presence_grace_seconds": 0.5, "presence_lease_seconds": 2.0}
+
+
+@pytest.fixture
+async def pods(start_pod: Callable[..., Any]) -> tuple[Pod, Pod]:
+    """Two pods on which whoever leaves is soon offline."""
+    return await start_pod("chat-1", **FAST), await start_pod("chat-2", **FAST)
 
 
 def documented(direction: str) -> set[str]:
@@ -38,6 +46,8 @@ async def test_every_documented_frame_is_seen(pods: tuple[Pod, Pod], people: Peo
 
         a, b = await connect(here, alice), await connect(there, bob, f"&room={room}")
         await b.next("chat.history")  # then he is in the room
+        assert (await a.next("friend.online"))["friend"]["id"] == str(bob.id)
+        assert (await b.next("friend.online"))["friend"]["id"] == str(alice.id)
         await talk(a, b, room)
         await found_a_group(here, a, b, alice, bob)
         await go_on(a, await connect(there, alice, "&resume=frame"), alice, room)
@@ -46,6 +56,8 @@ async def test_every_documented_frame_is_seen(pods: tuple[Pod, Pod], people: Peo
         await component(there, "keeper").drain(0.1)
         assert (await b.next("session.draining"))["reconnect_after_ms"] >= 0
         assert await b.closed() == 1012
+        gone = await a.next("friend.offline")  # his grace is over
+        assert (gone["id"], gone["friend"]["id"]) == (str(room), str(bob.id))
 
     assert {kind for client in clients for kind in client.sent} == documented("command")
     assert {frame["type"] for client in clients for frame in client.frames} == documented("event")
