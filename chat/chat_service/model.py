@@ -40,6 +40,7 @@ class Room(msgspec.Struct, frozen=True):
     last_seq: Seq
     read_seq: Seq
     joined_seq: Seq  # the last message when he became a member: live ones begin after it
+    muted: bool  # he is not notified of what is said here
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
@@ -103,6 +104,7 @@ class RoomRow(msgspec.Struct, frozen=True):
     last_message: str
     read_seq: int
     joined_seq: int
+    muted: bool
     friend: PersonRow | None
 
 
@@ -125,6 +127,7 @@ def room_of(row: RoomRow, *, friend_online: bool) -> Room:
         last_seq=row.last_seq,
         read_seq=row.read_seq,
         joined_seq=row.joined_seq,
+        muted=row.muted,
     )
 
 

@@ -1,13 +1,17 @@
 """Use cases around rooms: my rooms, opening one with somebody, making a group."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from chassis.ids import uuid7
 from chassis.postgres import Postgres
 from chassis.problems import Conflict, Forbidden, Invalid, NotFound
+from chassis.times import rfc3339, utc_now
 
 from . import policy
 from .model import PersonRow, Room
@@ -23,6 +27,24 @@ class RoomPage(msgspec.Struct, frozen=True):
 
     count: int
     rooms: list[Room]
+
+
+FOREVER = datetime.max.replace(tzinfo=UTC)  # 'infinity' to PostgreSQL
+
+
+class Muting(msgspec.Struct, frozen=True):
+    """Whether a room is muted for me; with `until` it is until then."""
+
+    muted: bool | msgspec.UnsetType = UNSET
+    until: Annotated[datetime, msgspec.Meta(tz=True)] | msgspec.UnsetType | None = UNSET
+
+
+class Muted(msgspec.Struct, frozen=True):
+    """How it is now; `until` is null for good, and when it is not muted."""
+
+    room: UUID
+    muted: bool
+    until: str | None
 
 
 class Rooms:
@@ -138,6 +160,28 @@ class Rooms:
         self._bells.changed(room_id, change.seq, change.rev)
         self._bells.renamed(room_id)
         return await self.one(me, room_id)
+
+    async def mute(self, me: UUID, room_id: UUID, wish: Muting) -> Muted:
+        """Be notified of nothing that is said in a room, until then or for good; or of everything again.
+
+        Raises:
+            Invalid: neither or both were said, or that time is over.
+            NotFound: he is no member.
+        """
+        if wish.muted is UNSET and wish.until is UNSET:
+            raise Invalid(("muted", "say whether, or until when"))
+        until = wish.until if wish.until is not UNSET else None
+        if wish.muted is False and until is not None:
+            raise Invalid(("until", "a room that is not muted is so for good"))
+        if until is not None and until <= utc_now():
+            raise Invalid(("until", "must be in the future"))
+        muted = wish.muted is True or until is not None
+        async with self._database.connection() as connection:
+            stored = FOREVER if muted and until is None else until
+            outcome = await member_store.mute_room(connection, room_id, me, stored)
+        if outcome == "no_room":
+            raise NotFound("There is no such room.", code="room_not_found")
+        return Muted(room_id, muted, rfc3339(until))
 
     async def invite(self, me: UUID, room_id: UUID, other: str) -> Room:
         """Add somebody to a group, by username or id; he sees the history, and nothing of it is unread.

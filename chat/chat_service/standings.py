@@ -49,7 +49,7 @@ class Standings:
                     user=row["user_id"],
                     read_seq=row["read_seq"],
                     delivered_seq=row["delivered_seq"],
-                    muted=False,
+                    muted=row["muted"],
                     online=row["user_id"] in online,
                 )
                 for row in rows

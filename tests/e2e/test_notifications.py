@@ -63,6 +63,19 @@ async def test_a_new_user_is_welcomed_and_told_of_a_message_that_he_misses(
     assert "parley_push_repeats_total 0.0" in metrics
 
 
+async def test_a_muted_room_is_silent_until_it_is_not(platform: Platform, alice: Person, device: Device) -> None:
+    bob = await platform.register("bob", fcm_token=device.token)
+    await device.until(1)  # the welcome
+    loud, silent = await alice.group("loud", bob), await alice.group("silent", bob)
+    assert (await bob.call("PUT", f"/api/chat/rooms/{silent}/mute", {"muted": True})).status_code == 200
+    await alice.say(silent, "psst")
+    await alice.say(loud, "HEY")
+    assert (await device.until(2))[1][:2] == ("loud", f"{alice.username}: HEY")
+    assert (await bob.call("PUT", f"/api/chat/rooms/{silent}/mute", {"muted": False})).status_code == 200
+    await alice.say(silent, "can you hear me?")
+    assert [title for title, _, _ in await device.until(3)] == ["Welcome to Parley", "loud", "silent"]
+
+
 async def test_who_reads_is_not_told_and_a_hidden_preview_is_not_shown(
     platform: Platform, alice: Person, device: Device
 ) -> None:

@@ -44,6 +44,7 @@ _DIRECT = Room(
     last_seq=42,
     read_seq=42,
     joined_seq=0,
+    muted=False,
 )
 _GROUP = Room(
     id=_ROOM,
@@ -56,6 +57,7 @@ _GROUP = Room(
     last_seq=0,
     read_seq=0,
     joined_seq=0,
+    muted=False,
 )
 _HELLO = Message(
     id=_MESSAGE,

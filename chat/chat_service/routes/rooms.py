@@ -11,7 +11,7 @@ from chassis.problems import Invalid
 
 from ..model import Room
 from ..people import People
-from ..rooms import Rooms
+from ..rooms import Muted, Muting, Rooms
 from .paging import DEFAULT_PAGE_SIZE, PageNumber, PageSize, numbered
 
 Name = Annotated[str, msgspec.Meta(max_length=100)]
@@ -101,6 +101,14 @@ def blueprint(rooms: Rooms, people: People) -> Blueprint:
     async def rename_room(room: UUID, data: NewName) -> Response:
         """Rename a group, as its owner."""
         return reply(await rooms.rename(claims().user_id, room, data.name))
+
+    @routes.put("/api/chat/rooms/<uuid:room>/mute/")
+    @bearer
+    @takes(Muting)
+    @gives(Muted)
+    async def mute_room(room: UUID, data: Muting) -> Response:
+        """Be notified of nothing that is said there (`muted: true`), until some time (`until`), or of it again."""
+        return reply(await rooms.mute(claims().user_id, room, data))
 
     @routes.post("/api/chat/rooms/<uuid:room>/members/")
     @bearer

@@ -1,6 +1,7 @@
 """Who is in which room: each change one call, and what pods need to know of it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +62,13 @@ async def rename_room(connection: Connection, room_id: UUID, by: UUID, name: str
     return _change_from(
         await connection.fetchrow("SELECT outcome, seq, rev FROM rename_room($1, $2, $3)", room_id, by, name)
     )
+
+
+async def mute_room(connection: Connection, room_id: UUID, member_id: UUID, until: datetime | None) -> str:
+    """Mute a room for a member until then, for good if that is as late as can be, not any more if it is None: `muted`,
+    `unmuted` or `no_room`."""
+    outcome: str = await connection.fetchval("SELECT mute_room($1, $2, $3)", room_id, member_id, until)
+    return outcome
 
 
 async def select_fence(connection: Connection, room_id: UUID, user_ids: Sequence[UUID]) -> tuple[int, set[UUID]]:

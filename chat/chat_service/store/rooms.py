@@ -12,6 +12,7 @@ from .users import person_from
 # A room as the member $1 sees it. The friend is the other member of a direct room.
 _ROOM = """
     SELECT r.id, r.kind, r.name, r.last_seq, r.rev, r.last_message_at, m.read_seq, m.joined_seq,
+           coalesce(m.muted_until > now(), false) AS muted,
            coalesce(l.content, '') AS last_message,
            f.id AS friend_id, f.username AS friend_username, f.display_name AS friend_display_name,
            f.last_seen_at AS friend_last_seen_at
@@ -34,6 +35,7 @@ def _room_from(row: Any) -> RoomRow:
         last_message=row["last_message"],
         read_seq=row["read_seq"],
         joined_seq=row["joined_seq"],
+        muted=row["muted"],
         friend=None if row["friend_id"] is None else person_from(row, "friend_"),
     )
 

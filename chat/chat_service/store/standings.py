@@ -21,10 +21,11 @@ async def select_room_record(connection: Connection, room_id: UUID) -> RoomRecor
 
 
 async def select_standings(connection: Connection, room_ids: Sequence[UUID], user_ids: Sequence[UUID]) -> list[Any]:
-    """(room_id, user_id, read_seq, delivered_seq) of those of the pairs who are members."""
+    """(room_id, user_id, read_seq, delivered_seq, muted) of those of the pairs who are members."""
     return list(
         await connection.fetch(
-            """SELECT m.room_id, m.user_id, m.read_seq, greatest(m.read_seq, m.delivered_seq) AS delivered_seq
+            """SELECT m.room_id, m.user_id, m.read_seq, greatest(m.read_seq, m.delivered_seq) AS delivered_seq,
+                      coalesce(m.muted_until > now(), false) AS muted
                  FROM unnest($1::uuid[], $2::uuid[]) AS asked (room_id, user_id)
                  JOIN members m ON m.room_id = asked.room_id AND m.user_id = asked.user_id""",
             room_ids,

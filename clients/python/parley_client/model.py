@@ -80,6 +80,7 @@ class Room:
     last_seq: int
     read_seq: int
     joined_seq: int  # the last message when one became a member; what follows comes live
+    muted: bool  # one is not notified of what is said there
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Room":
@@ -95,6 +96,7 @@ class Room:
             data["last_seq"],
             data["read_seq"],
             data["joined_seq"],
+            data.get("muted", False),
         )
 
 
