@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from .connection import Connection, Ended, dial
 from .errors import NoAnswer
-from .model import Ready
+from .model import Position, Ready
 from .options import Options
 from .positions import Positions
 from .tokens import Grant, Tokens
@@ -63,19 +63,18 @@ class Dialler:
         connection = await dial(f"{address}?{urlencode(parameters, safe=':,')}", token, self._options.open_seconds)
         try:
             async with asyncio.timeout(self._options.open_seconds):
-                if parameters.get("resume") == "frame":
-                    await connection.write("session.resume", frame(positions))
                 kind, data = await connection.read()
+                if kind != "session.ready":
+                    raise Ended(None, f"the first frame was {kind}")
+                ready = Ready.of(data)
+                if parameters.get("resume") == "frame":
+                    await connection.write("session.resume", frame(positions, ready))
         except TimeoutError:
             connection.abort()
             raise NoAnswer("the server did not say session.ready") from None
         except BaseException:
             connection.abort()
             raise
-        if kind != "session.ready":
-            connection.abort()
-            raise Ended(None, f"the first frame was {kind}")
-        ready = Ready.of(data)
         connection.id = ready.connection_id
         return connection, ready
 
@@ -95,8 +94,18 @@ def query(positions: Positions, most: int) -> dict[str, str]:
     return {"resume": ",".join(rooms)} | ({} if positions.epoch is None else {"epoch": positions.epoch})
 
 
-def frame(positions: Positions) -> dict[str, object]:
-    """The data of `session.resume`."""
+def frame(positions: Positions, ready: Ready) -> dict[str, object]:
+    """The data of `session.resume`: rooms in which something is missing, since all of them may not fit into a frame.
+
+    Those that are not named go on from where `session.ready` says that they are. If that is another life of the
+    database, all are named: the server resets them.
+    """
     known = positions.snapshot()
+    if positions.epoch in (None, ready.epoch):
+        known = {room: at for room, at in known.items() if not _is_there(at, ready.rooms.get(room))}
     rooms = {room: [at.seq] if at.rev is None else [at.seq, at.rev] for room, at in known.items()}
     return {"rooms": rooms} | ({} if positions.epoch is None else {"epoch": positions.epoch})
+
+
+def _is_there(at: Position, server: Position | None) -> bool:
+    return server is not None and at.seq == server.seq and at.rev in (None, server.rev)

@@ -73,16 +73,22 @@ async def test_a_long_list_of_positions_goes_into_the_first_frame() -> None:
     got: list[Any] = []
 
     async def by_frame(peer: Peer) -> None:
+        await peer.ready({"a": 5, "b": 3, "c": 9, "d": 1, "e": 4, "f": 7}, rev=1)
         got.append((await peer.receive("session.resume"))["data"])
-        await stay(peer)
+        await peer.stay()
 
-    positions = {"a": Position(5, 1), "b": Position(2)}
-    async with Fake(by_frame) as fake:
-        options = Options(rooms_in_url=1)
-        async with fake.account().connect(options=options, positions=positions, epoch="e1"):
-            pass
-    assert fake.queries == [{"resume": "frame"}]
-    assert got == [{"rooms": {"a": [5, 1], "b": [2]}, "epoch": "e1"}]
+    known = {"a": Position(5, 1), "b": Position(2), "c": Position(9), "d": Position(2), "e": Position(4, 0)}
+    positions = {**known, "gone": Position(3)}
+    async with Fake(by_frame, by_frame) as fake:
+        for epoch in ("e1", "e0"):
+            async with fake.account().connect(options=Options(rooms_in_url=1), positions=positions, epoch=epoch):
+                pass
+    assert fake.queries == [{"resume": "frame"}] * 2
+    behind = {"b": [2], "d": [2], "e": [4, 0], "gone": [3]}  # and what is ahead, which the server resets
+    assert got == [
+        {"rooms": behind, "epoch": "e1"},
+        {"rooms": {"a": [5, 1], "c": [9], **behind}, "epoch": "e0"},  # of another life: all of them
+    ]
 
 
 async def test_a_server_that_drains_is_left_for_as_long_as_it_says() -> None:
