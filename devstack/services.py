@@ -1,9 +1,9 @@
 """The table of what the platform is made of, as data. A new service is one more entry.
 
 In commands and environments, `{python}` is this interpreter, `{data}` the data directory, `{keys}` the file of the
-signing keys, `{redis}` and `{kafka}` the engines, `{database[NAME]}` the URL of a database for its owner, `{url[NAME]}`
-the address of a service, `{port[NAME]}` a second port of it, `{smtp}` where mail goes, `{fcm[…]}` where notifications
-go, `{public}` where clients find all this.
+signing keys, `{web}` the folder with the built web client, `{redis}` and `{kafka}` the engines, `{database[NAME]}` the
+URL of a database for its owner, `{url[NAME]}` the address of a service, `{port[NAME]}` a second port of it, `{smtp}`
+where mail goes, `{fcm[…]}` where notifications go, `{public}` where clients find all this.
 """
 
 from collections.abc import Mapping
@@ -156,6 +156,7 @@ PARLEY = Platform(
                 "AUTH_URL": "{url[auth]}",
                 "PROFILE_URL": "{url[profile]}",
                 "CHAT_URLS": "{url[chat-1]},{url[chat-2]}",
+                "WEB_DIR": "{web}",
             },
             stage=GATEWAY,
             gateway=True,

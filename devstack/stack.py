@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from devstack import web
 from devstack.console import silent
 from devstack.engines import Engines, together
 from devstack.environment import for_services
@@ -171,6 +172,7 @@ class Stack:
             "python": sys.executable,
             "data": str(self._folder),
             "keys": str(self._folder / "signing-keys.json"),
+            "web": str(web.built() or ""),
             "url": self.urls,
             "database": self._databases,
         }

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import httpx
@@ -18,6 +19,7 @@ from contracts import internal, keys
 from . import website
 from .addresses import Addresses
 from .admission import Admission, rates_of
+from .browsers import BrowserSessions
 from .gateway import Gateway
 from .limits import Limits
 from .openapi import MergedDocument
@@ -31,6 +33,7 @@ from .settings import Settings
 from .sockets import Sockets
 from .status import Status
 from .warmup import WarmUp
+from .webclient import WebClient
 
 CLIENT_SECONDS = 2.0
 KEYS_GAP_SECONDS = 0.2  # between two questions for the signing keys: at the start auth may be later than we are
@@ -88,20 +91,24 @@ def create_app(settings: Settings) -> Service:
     pages = chassis_app.create_app(
         "gateway_service", title="Parley gateway", max_body_bytes=settings.max_body_bytes, verify=None
     )
-    website.register(pages, Status(services, client), MergedDocument(services, router, client))
+    web = WebClient(Path(settings.web_dir) if settings.web_dir else None)
+    website.register(pages, Status(services, client), MergedDocument(services, router, client), web)
     chassis_app.check_access_marks(pages)
+    addresses = Addresses(settings.trusted_proxies)
+    proxy = Proxy(
+        services,
+        max_body_bytes=settings.max_body_bytes,
+        deadlines=Deadlines(response=settings.response_seconds, idle=settings.idle_seconds),
+    )
     gateway = Gateway(
         cast("App", pages),
         router=router,
-        addresses=Addresses(settings.trusted_proxies),
+        addresses=addresses,
         origins=origins,
         admission=admission,
-        proxy=Proxy(
-            services,
-            max_body_bytes=settings.max_body_bytes,
-            deadlines=Deadlines(response=settings.response_seconds, idle=settings.idle_seconds),
-        ),
+        proxy=proxy,
         sockets=sockets,
+        browsers=BrowserSessions(proxy, addresses),
     )
     return Service(gateway, lifecycle)
 

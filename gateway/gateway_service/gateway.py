@@ -9,12 +9,13 @@ from chassis.problems import NotFound, Problem
 from . import engineio
 from .addresses import Addresses
 from .admission import Admission
+from .browsers import BrowserSessions
 from .headers import encode
 from .origins import Origins
 from .pods import Target, UnknownSession
 from .proxy import Proxy
 from .request import Request
-from .routes import GATEWAY, WEB_ROOT, Kind, Route, Router
+from .routes import BROWSERS, GATEWAY, WEB_ROOT, Kind, Route, Router
 from .sockets import Sockets, credentials
 
 DISCARD_BYTES = 128 * 1024
@@ -26,7 +27,7 @@ class Gateway:
 
     Arguments:
         pages: the Quart application of the gateway's own pages.
-        router, addresses, origins, admission, proxy, sockets: see their classes.
+        router, addresses, origins, admission, proxy, sockets, browsers: see their classes.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Gateway:
         admission: Admission,
         proxy: Proxy,
         sockets: Sockets,
+        browsers: BrowserSessions,
     ) -> None:
         self._pages = pages
         self._router = router
@@ -47,6 +49,7 @@ class Gateway:
         self._admission = admission
         self._proxy = proxy
         self._sockets = sockets
+        self._browsers = browsers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry point.
@@ -97,11 +100,15 @@ class Gateway:
         admitted = await self._admission.admit(route, request.address, tokens)
         extra = {**headers, **admitted.headers}
         if route.service == GATEWAY:
-            path = {"path": route.prefix, "raw_path": route.prefix.encode()}
+            shown = route.prefix if route.exact else request.path
+            path = {"path": shown, "raw_path": shown.encode()}
             await self._pages({**scope, **path}, receive, with_headers(send, extra))
             return
         try:
-            await self._proxy.forward(target, request, extra, receive, send)
+            if route.service == BROWSERS:
+                await self._browsers.answer(request, scope, extra, receive, send)
+            else:
+                await self._proxy.forward(target, request, extra, receive, send)
         except Problem as problem:
             problem.headers.update(extra)
             raise

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 GATEWAY, AUTH, PROFILE, CHAT = "gateway", "auth", "profile", "chat"
+BROWSERS = "browsers"  # not a service: calls of auth whose refresh token stays in a cookie; see browsers.py
 SERVICES = (AUTH, PROFILE, CHAT)
 
 
@@ -71,7 +72,15 @@ TABLE = (
     Route("/api/chat/ws/chat", CHAT, Access.BEARER, Rate.SOCKET, Kind.SOCKET, exact=True),
     Route("/ws", CHAT, Access.BEARER, Rate.SOCKET, Kind.SOCKET, exact=True),
     Route("/socket.io", CHAT, Access.PUBLIC, Rate.SOCKET, Kind.SOCKET, exact=True),  # the token may be in a packet
+    Route("/web/login", BROWSERS, Access.PUBLIC, Rate.LOGIN, exact=True),
+    Route("/web/register", BROWSERS, Access.PUBLIC, Rate.LOGIN, exact=True),
+    Route("/web/exchange", BROWSERS, Access.PUBLIC, Rate.LOGIN, exact=True),
+    Route("/web/refresh", BROWSERS, Access.PUBLIC, Rate.DEFAULT, exact=True),
+    Route("/web/logout", BROWSERS, Access.BEARER, Rate.DEFAULT, exact=True),
     Route("/", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
+    Route("/assets", GATEWAY, Access.PUBLIC, Rate.PAGE),
+    Route("/favicon.svg", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
+    Route("/status", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
     Route("/docs", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
     Route("/openapi.json", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
     Route("/style.css", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),

@@ -17,6 +17,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     chat_service: str = ""  # or `host:port`, whose addresses are the pods
     pods_refresh_seconds: Seconds = 3.0
 
+    web_dir: str = ""  # a folder with the built web client, for `/`; empty for none
+
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-* are believed
     allowed_origins: tuple[str, ...] = ()  # other sites' pages: `https://host[:port]`, or `*`; our own always may
 

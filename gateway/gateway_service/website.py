@@ -1,4 +1,7 @@
-"""The gateway's own pages: the first one, the operations, the merged OpenAPI document. HTML by templates, no script."""
+"""The gateway's own pages: the web client, what runs here, the operations, the merged OpenAPI document.
+
+All but the client are HTML by templates, without script.
+"""
 
 from collections.abc import Iterable
 from html import escape
@@ -9,22 +12,22 @@ from typing import Any
 from quart import Quart, Response, request
 
 from chassis.http import public
+from chassis.problems import NotFound
 
 from .openapi import METHODS, Document, MergedDocument, encode
 from .status import PodState, Status
+from .webclient import WebClient
 
 PAGES = Path(__file__).with_name("pages")
 CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def register(app: Quart, status: Status, document: MergedDocument) -> None:
-    """Add the pages to the gateway's Quart application."""
+def register(app: Quart, status: Status, document: MergedDocument, web: WebClient) -> None:
+    """Add the pages to the gateway's Quart application; without a web client, the first page says what runs here."""
     landing, docs = (Template((PAGES / name).read_text()) for name in ("landing.html", "docs.html"))
     style = (PAGES / "style.css").read_bytes()
 
-    @app.get("/")
-    @public
-    async def page() -> Response:
+    async def overview() -> Response:
         scheme = "https" if request.headers.get("X-Forwarded-Proto") == "https" else request.scheme
         base = f"{scheme}://{request.host}"
         values = {
@@ -32,6 +35,25 @@ def register(app: Quart, status: Status, document: MergedDocument) -> None:
             "base": escape(base),
         }
         return html(landing.substitute(values))
+
+    @app.get("/")
+    @public
+    async def page() -> Response:
+        return web.page() if web else await overview()
+
+    @app.get("/status")
+    @public
+    async def what_runs_here() -> Response:
+        return await overview()
+
+    @app.get("/favicon.svg")
+    @app.get("/assets/<path:name>")
+    @public
+    async def asset(name: str = "") -> Response:
+        found = web.find(request.path)
+        if found is None:
+            raise NotFound("There is nothing here.")
+        return found
 
     @app.get("/docs")
     @public

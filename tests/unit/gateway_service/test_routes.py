@@ -5,6 +5,7 @@ import pytest
 from gateway_service.admission import rates_of
 from gateway_service.routes import (
     AUTH,
+    BROWSERS,
     CHAT,
     GATEWAY,
     PROFILE,
@@ -29,7 +30,7 @@ def test_every_route_has_a_rate_class_with_limits_and_an_auth_mark(route: Route)
     assert limits.address.burst > 0
     assert limits.user is None or limits.user.burst > 0
     assert route.access in Access
-    assert route.service in (*SERVICES, GATEWAY)
+    assert route.service in (*SERVICES, GATEWAY, BROWSERS)
 
 
 def test_no_two_rows_say_different_things_of_one_prefix() -> None:

@@ -1,0 +1,9 @@
+/** Parley's JavaScript SDK: the protocol's rules without any user interface. */
+export { ApiError } from "./errors";
+export { Http, type Tokens } from "./http";
+export { Parley, type Options } from "./parley";
+export { Session, type Me } from "./session";
+export { markOf, sorted, titleOf, unread, type AppState, type Mark, type RoomState } from "./state";
+export type { Sending } from "./outbox";
+export type { Timeline } from "./timeline";
+export type * from "./types";
