@@ -65,18 +65,24 @@ function RoomButton({ one, state, current, onOpen }: { one: RoomState; state: Ap
   const { room } = one;
   const waiting = unread(room);
   const typing = [...one.typing.keys()].some((user) => user !== state.me?.user_id);
-  const online = room.friend?.is_online ? ", online" : "";
-  const label = `${titleOf(room)}${online}${waiting ? `, ${waiting} unread` : ""}`;
   return (
-    <button className="room" aria-current={current ? "true" : undefined} aria-label={label} onClick={() => onOpen(room.id)}>
+    <button className="room" aria-current={current ? "true" : undefined} onClick={() => onOpen(room.id)}>
       <RoomAvatar room={room} />
       <span className="text">
-        <span className="title">{titleOf(room)}</span>
+        <span className="title">
+          {titleOf(room)}
+          {room.friend?.is_online && <span className="unseen">, online</span>}
+        </span>
         <span className={typing ? "last typing" : "last"}>{typing ? "typing …" : room.last_message || "No messages yet"}</span>
       </span>
       <span className="side">
         <time dateTime={room.last_message_at ?? undefined}>{room.last_message_at ? short(room.last_message_at) : ""}</time>
-        {waiting > 0 && <span className="badge">{waiting > 99 ? "99+" : waiting}</span>}
+        {waiting > 0 && (
+          <span className="badge">
+            {waiting > 99 ? "99+" : waiting}
+            <span className="unseen"> unread</span>
+          </span>
+        )}
       </span>
     </button>
   );
