@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format image lock bench bench-growth faults clean
+.PHONY: help run test test-fast test-browser lint format image lock bench bench-growth faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -14,21 +14,27 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input install --require-has
 LOCK_DATE ?= 2026-11-14
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --no-header -q --exclude-newer $(LOCK_DATE)
+# A Node.js of the machine comes first, one from a wheel (see .node below) after it.
+export PATH := $(PATH):$(CURDIR)/$(VENV)/bin
 CODE := auth chassis chat clients contracts deploy devstack gateway loadtests notifications profile tests
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run ## Start the whole platform here, at http://127.0.0.1:8000 (PORT=, DATA_DIR=)
+run: $(VENV)/.run $(VENV)/.node ## Start the whole platform here, at http://127.0.0.1:8000 (PORT=, DATA_DIR=)
+	@$(PY) -m devstack.web
 	@exec $(PY) -m devstack
 
-test: $(VENV)/.test $(VENV)/.checkov ## Run all tests, beside each other by file (ARGS= for pytest, JOBS=)
-	$(PY) -m pytest -n $(or $(JOBS),auto) --maxprocesses 4 --dist loadfile $(ARGS)
+test: $(VENV)/.test $(VENV)/.checkov $(VENV)/.node ## Run all tests but those in a browser, files beside each other (ARGS= for pytest, JOBS=)
+	$(PY) -m pytest -n $(or $(JOBS),auto) --maxprocesses 4 --dist loadfile --ignore tests/browser $(ARGS)
 
 test-fast: $(VENV)/.test ## Run the unit tests
 	$(PY) -m pytest tests/unit $(ARGS)
 
-lint: $(VENV)/.test ## Check style, types and the import rules
+test-browser: $(VENV)/.browser $(VENV)/.node ## Drive the web client in Chromium (ARGS= for pytest, CHROMIUM=)
+	$(PY) -m pytest tests/browser $(ARGS)
+
+lint: $(VENV)/.browser ## Check style, types and the import rules
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/mypy $(CODE)
@@ -56,6 +62,7 @@ lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra local --extra test -c requirements/load.txt -o requirements/test.txt
 	$(COMPILE) pyproject.toml --extra local -c requirements/load.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra client -c requirements/load.txt -o requirements/image.txt
+	$(COMPILE) requirements/browser.in -c requirements/load.txt -o requirements/browser.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) requirements/deploy.in --override requirements/deploy-overrides.txt -c requirements/load.txt \
 		-o requirements/deploy.txt
@@ -83,12 +90,21 @@ $(VENV)/.run: $(VENV)/.build requirements/run.txt pyproject.toml
 	@$(PY) -m pip --disable-pip-version-check --no-input install -q --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/deploy.txt requirements/node.txt
+$(VENV)/.test: $(VENV)/.run requirements/test.txt requirements/deploy.txt
 	@echo "installing what the tests need (once) ..."
 	@$(PIP) -r requirements/test.txt
 	@$(PIP) -r requirements/deploy.txt
-	@command -v node >/dev/null && command -v npm >/dev/null || { echo "installing Node.js, which the tests of the JavaScript client need ..."; $(PIP) -r requirements/node.txt; } \
-		|| echo "It cannot be had: those tests will be skipped." >&2
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.test requirements/browser.txt
+	@echo "installing what drives a browser (once) ..."
+	@$(PIP) -r requirements/browser.txt
+	@touch $@
+
+# What needs Node.js says so if there is none.
+$(VENV)/.node: $(VENV)/.build requirements/node.txt
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo "installing Node.js from a wheel (once) ..."; $(PIP) -r requirements/node.txt || echo "Node.js cannot be had here"; }
 	@touch $@
 
 # It pins a hundred packages, so it has an environment of its own.

@@ -11,6 +11,7 @@ WORDS: dict[str, Any] = {
     "python": "python",
     "data": "/data",
     "keys": "/data/keys.json",
+    "web": "/web",
     "redis": "redis://",
     "kafka": "kafka://",
     "smtp": "smtp://",
