@@ -41,14 +41,14 @@ export function SignIn({ session, problem }: { session: Session; problem: string
     }
   };
 
-  const wrong = (field: string) => error?.fields.get(field);
+  const wrong = (field: string) => (error?.code === `${field}_taken` ? error.detail : error?.fields.get(field));
   return (
     <main className="door">
       <form onSubmit={submit} aria-labelledby="door-title" noValidate={false}>
         <Logo />
         <h1 id="door-title">{isNew ? "Create an account" : "Sign in to Parley"}</h1>
         {problem && <p className="error" role="alert">{problem}</p>}
-        {error && error.fields.size === 0 && <p className="error" role="alert">{sentence(error)}</p>}
+        {error && error.fields.size === 0 && !error.code.endsWith("_taken") && <p className="error" role="alert">{sentence(error)}</p>}
         <Field
           label={isNew ? "Username" : "Username or e-mail"}
           name="username"

@@ -1,0 +1,85 @@
+"""The web client's own checks, run by Node.js: its types, the protocol's rules, and its size."""
+
+import gzip
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from devstack import web
+
+MAX_SCRIPT_BYTES = 120 * 1024  # gzipped: what a phone has to fetch before it shows anything
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    """The built client."""
+    try:
+        web.build()
+    except web.NotBuilt as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no web client: {reason}")
+    return web.BUILT
+
+
+def run(*words: str) -> str:
+    """What an npm script says; it must end well."""
+    done = subprocess.run(
+        [web.find_npm(), "run", "--silent", *words], cwd=web.SOURCE, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.timeout(400)
+def test_the_protocol_part_keeps_the_rules(built: Path) -> None:
+    said = run("test")
+    assert "passed" in said
+
+
+def test_the_protocol_part_knows_no_user_interface() -> None:
+    for file in (web.SOURCE / "src" / "client").glob("*.ts"):
+        text = file.read_text()
+        assert 'from "react' not in text, file
+        assert "../ui" not in text, file
+
+
+def test_the_client_is_small(built: Path) -> None:
+    scripts = list((built / "assets").glob("*.js"))
+    assert scripts
+    assert sum(len(gzip.compress(script.read_bytes(), 9)) for script in scripts) <= MAX_SCRIPT_BYTES
+
+
+def test_no_token_is_kept_where_scripts_of_others_could_read_it() -> None:
+    for file in (web.SOURCE / "src").rglob("*.ts*"):
+        for line in file.read_text().splitlines():
+            assert "sessionStorage" not in line, file
+            assert "localStorage" not in line or "KEY" in line, file  # the theme, and nothing else
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    assert "resolved" not in (web.SOURCE / "package-lock.json").read_text()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Sources that are not the client's."""
+    for name in web.INPUTS:
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def test_a_change_of_any_source_is_noticed(source: Path) -> None:
+    before = web.digest_of(source)
+    assert web.digest_of(source) == before
+    (source / "index.html").write_text("other")
+    assert web.digest_of(source) != before
+
+
+def test_without_node_there_is_a_reason_and_no_client(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(source))
+    with pytest.raises(web.NotBuilt, match=r"Node\.js with npm is not installed here"):
+        web.build(source, source / "dist")
+    assert web.built(source / "dist") is None
