@@ -37,7 +37,7 @@ def tokens(auth: FakeAuth) -> Tokens:
     return Tokens(auth)
 
 
-def own(gateway: Running) -> dict[str, str]:
+def own(gateway: Running) -> dict[str, Any]:
     """What a page of the gateway sends along."""
     return {"Origin": gateway.url, "Content-Type": "application/json"}
 
@@ -128,7 +128,7 @@ async def test_a_failed_login_sets_nothing(gateway: Running, tokens: Tokens) -> 
 
 @pytest.mark.parametrize("origin", [None, "http://evil.example", "null", "http://127.0.0.1:1"])
 async def test_only_pages_of_this_origin_may_use_it(gateway: Running, tokens: Tokens, origin: str | None) -> None:
-    headers = {"Cookie": "parley_refresh=r-1"} | ({} if origin is None else {"Origin": origin})
+    headers: dict[str, Any] = {"Cookie": "parley_refresh=r-1"} | ({} if origin is None else {"Origin": origin})
     for path in ("login", "register", "exchange", "refresh"):
         answer = await gateway.call("POST", f"/web/{path}", content=CREDENTIALS, **headers)
         assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
