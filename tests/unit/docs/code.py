@@ -19,6 +19,7 @@ import devstack.settings
 from chassis.http import ACCESS
 from chassis.kafka import KafkaSettings
 from chassis.settings import ServiceSettings
+from gateway_service.browsers import TARGETS
 
 ROOT = Path(devstack.__file__).parents[1]
 SERVICES = ("auth", "profile", "chat", "gateway", "notification")
@@ -74,7 +75,9 @@ def application(service: str) -> Quart:
 
 
 def routes() -> Iterator[Row]:
-    """Every method of every path of the services behind the gateway."""
+    """Every method of every path of the services behind the gateway, and those of the gateway for browsers."""
+    for target in TARGETS:
+        yield Row("gateway", "POST", target, "public")
     for service in ("auth", "profile", "chat"):
         app = application(service)
         for rule in app.url_map.iter_rules():
