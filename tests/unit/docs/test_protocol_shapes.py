@@ -15,6 +15,7 @@ from chat_service import model, policy
 from chat_service.realtime import asyncapi, commands, events, examples, history, protocol, session, wire
 from chat_service.routes import paging
 from chat_service.settings import Settings as ChatSettings
+from gateway_service.browsers import TARGETS
 from gateway_service.settings import Settings as GatewaySettings
 from profile_service.model import Profile
 from tests.support import frames
@@ -128,6 +129,8 @@ def test_bodies_and_queries_have_the_fields_of_the_code() -> None:
     checked = 0
     for call, names in documented_calls():
         method, _, path = call.partition(" ")
+        if path in TARGETS:
+            continue  # the gateway passes them on; their bodies are those of auth's own calls
         operation = known[method, unnamed(path)]
         if names:
             assert names == given_to(operation), call
