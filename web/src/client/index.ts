@@ -1,4 +1,5 @@
 /** Parley's JavaScript SDK: the protocol's rules without any user interface. */
+export { elsewhere, type Provider } from "./elsewhere";
 export { ApiError } from "./errors";
 export { Http, type Tokens } from "./http";
 export { Parley, type Options } from "./parley";

@@ -1,3 +1,4 @@
+import { verifier } from "./elsewhere";
 import { Emitter } from "./emitter";
 import { ApiError } from "./errors";
 import { Http, type Fetch, type Tokens } from "./http";
@@ -67,7 +68,7 @@ export class Session extends Emitter<SessionEvents> implements Tokens {
 
   /** The code that a provider's login came back with. */
   async exchange(code: string): Promise<void> {
-    this.take(await this.http.post<Grant>("/web/exchange", { code }));
+    this.take(await this.http.post<Grant>("/web/exchange", { code, code_verifier: verifier() }));
   }
 
   /** Sign out here, or everywhere. The page forgets the session even if the server cannot be told. */

@@ -1,13 +1,8 @@
 import { useEffect, useState, type FormEvent } from "react";
 
-import { ApiError, Http, type Session } from "../client";
+import { ApiError, elsewhere, Http, type Provider, type Session } from "../client";
 import { Logo } from "./App";
 import { Field } from "./Field";
-
-interface Provider {
-  id: string;
-  name: string;
-}
 
 /** The door: sign in, make an account, or come by a provider that the operator has configured. */
 export function SignIn({ session, problem }: { session: Session; problem: string }) {
@@ -77,9 +72,9 @@ export function SignIn({ session, problem }: { session: Session; problem: string
         {providers.length > 0 && (
           <div className="providers" role="group" aria-label="Other ways to sign in">
             {providers.map((provider) => (
-              <a className="button" key={provider.id} href={`/auth/oauth/${encodeURIComponent(provider.id)}?redirect=/`}>
-                Continue with {provider.name}
-              </a>
+              <button type="button" key={provider.name} onClick={() => void elsewhere(provider).then((url) => location.assign(url))}>
+                Continue with {provider.title}
+              </button>
             ))}
           </div>
         )}
