@@ -44,7 +44,7 @@ from .realtime.session import Limits
 from .realtime.sightings import Sightings
 from .realtime.socketio.answers import Answers
 from .realtime.socketio.door import Door
-from .realtime.socketio.server import MOST_PONG_SECONDS, SocketIO
+from .realtime.socketio.server import MOST_PING_SECONDS, MOST_PONG_SECONDS, SocketIO
 from .realtime.sweep import Sweep
 from .rooms import Rooms
 from .routes import internal as internal_routes
@@ -153,8 +153,8 @@ def create_app(settings: Settings) -> Service:
         keeper,
         commands,
         answers,
-        ping_seconds=settings.heartbeat_seconds,
-        pong_seconds=max(1, min(MOST_PONG_SECONDS, settings.dead_after_seconds - settings.heartbeat_seconds)),
+        ping_seconds=min(settings.heartbeat_seconds, MOST_PING_SECONDS),
+        pong_seconds=max(1, min(settings.dead_after_seconds - settings.heartbeat_seconds, MOST_PONG_SECONDS)),
     )
     lifecycle.add("socketio", socketio)
     admission = Admission(most=settings.sockets_per_pod, per_second=settings.new_sockets_per_second if limited else 0)

@@ -1,5 +1,6 @@
 """A session whose frames are Socket.IO events: asked by events, answered by acknowledgements."""
 
+import logging
 from typing import Protocol
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from ..wire import text_frame
 from .events import Mistaken, Refused, Request, read
 from .packets import Event
 from .shapes import Done, NotDone, Reply
+
+logger = logging.getLogger(__name__)
 
 MAX_WAITING_EVENTS = 200  # of one client, that wait for Postgres or auth
 
@@ -61,7 +64,8 @@ class EventSession(Session):
         """
         try:
             return await self._answer(event)
-        except Refused as refused:
+        except Exception as error:
+            refused = error if isinstance(error, Refused) else _internal()
             if event.wants_ack:
                 return {"error": refused.body()}
             self.write(text_frame(b'{"type":"error","data":%b}' % msgspec.json.encode(refused.body())))
@@ -101,3 +105,9 @@ class EventSession(Session):
         self._bad += 1
         if self._bad >= MAX_BAD_FRAMES:
             self.close(CloseCode.BAD_FRAMES, "too many bad frames")
+
+
+def _internal() -> Refused:
+    """A mistake of ours, of which the library would tell nobody."""
+    logger.exception("an event failed")
+    return Refused("internal", "Something went wrong on our side.")

@@ -185,6 +185,8 @@ class EventTransport(asyncio.Transport):
         """Queue the events that the frames in `data` stand for."""
         if self._closing:
             return
+        if self._held is not None and outgoing.is_close(bytes(data)):
+            self.release()
         if self._held is not None:
             self._held.append(bytes(data))
             self._held_size += len(data)

@@ -13,6 +13,7 @@ from .packets import NAMESPACE
 from .shapes import MessageDelivered, ReceivedMessage
 
 _HEAD, _MIDDLE = b'{"type":"', b'","data":'
+_CLOSE = wire.close_frame()[:1]
 _MESSAGE = _HEAD + b"chat.message" + _MIDDLE
 
 
@@ -78,6 +79,11 @@ def _translate(data: bytes) -> Written:
             code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1000
             return Written(packets, (code, payload[2:].decode()))
     return Written(packets)
+
+
+def is_close(data: bytes) -> bool:
+    """Whether a write begins with the session's last frame."""
+    return data[:1] == _CLOSE
 
 
 def without_messages(data: bytes, rooms: Collection[UUID]) -> bytes:

@@ -35,17 +35,19 @@ logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 64 * 1024
 RESUME_SECONDS = 1.0  # for an `auth.resume` from a client that has not said anything of it
+MOST_PING_SECONDS = 25  # a poll waits that long, and proxies give up after 30
 MOST_PONG_SECONDS = 20
 SESSION_SECONDS = 20.0  # for a connection to come into the namespace
 
 
 class Coming(msgspec.Struct):
-    """A client that may come in, and has not been told so yet."""
+    """A client that may come in, and has not been told so yet. `hold`: it has not said whether it resumes."""
 
     link: Link
     session: EventSession
     opening: Opening
     wanted: Wanted
+    hold: bool
 
 
 class SocketIO:
@@ -144,6 +146,10 @@ class SocketIO:
             if problem.status == 503:  # whose connection ends tries again by itself; who is refused does not
                 await self.server.eio.drop(link.sid)
             raise socketio.exceptions.ConnectionRefusedError(problem.detail, refusal_of(problem).body()) from None
+        except Exception:  # the library would leave him neither in nor out
+            logger.exception("a client could not be let in")
+            await self.server.eio.drop(link.sid)
+            raise socketio.exceptions.ConnectionRefusedError("Something went wrong on our side.") from None
 
     async def _prepare(self, link: Link, auth: dict[str, Any]) -> Coming:
         """
@@ -154,6 +160,8 @@ class SocketIO:
         if not isinstance(token, str):
             raise Unauthorized()
         wanted = wanted_by(auth)
+        if self._keeper.draining:
+            raise Unavailable("This server is going away.", retry_after=1)
         claims = await self._guard(token)
         try:
             user = user_of(await self._people.me(claims), online=True)
@@ -165,7 +173,7 @@ class SocketIO:
         session = EventSession(
             self._handler, self._answering, claims, encode_user(user), uuid7(), link.gateway_connection
         )
-        return Coming(link, session, opening, wanted)
+        return Coming(link, session, opening, wanted, hold=auth.get("resume") is None)
 
     def _connected(self, sid: str) -> None:
         """The client has been told; from now on it is a session. In one loop turn, so that nothing is missed."""
@@ -186,7 +194,7 @@ class SocketIO:
         session.connection_made(transport)
         self._keeper.add(session)
         self._arrivals.begin(session, coming.opening, coming.wanted)
-        if coming.wanted == Wanted():
+        if coming.hold:
             transport.hold(RESUME_SECONDS)
 
     async def _disconnect(self, sid: str, _: str) -> None:

@@ -5,6 +5,7 @@ import asyncio
 from chassis.asgi import Message, Receive, Send
 
 from ..codes import CloseCode
+from ..session import closes
 from .link import Link
 from .packets import is_packet
 
@@ -67,5 +68,6 @@ class Wire:
             return await self._end(CloseCode.PROTOCOL_ERROR, "the upgrade was not confirmed")
 
     async def _end(self, code: CloseCode, reason: str) -> Message:
+        closes.labels(int(code)).inc()
         await self._send({"type": "websocket.close", "code": int(code), "reason": reason})
         return {"type": "websocket.disconnect", "code": int(code)}
