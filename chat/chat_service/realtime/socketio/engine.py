@@ -47,11 +47,10 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no 
         return task
 
     async def drop(self, sid: str) -> None:
-        """End a session at once; a poll or a writer that waits for packets hears of it."""
+        """End a session at once."""
         connection = self.sockets.pop(sid, None)
         if connection is not None:
             await connection.close(wait=False, abort=True, reason=self.reason.SERVER_DISCONNECT)
-            connection.queue.put_nowait(None)
 
     async def stop(self) -> None:
         """End all sessions and tasks."""

@@ -135,6 +135,7 @@ class Link:
         """The library has let go of it."""
         self.ended = True
         self.expect_nothing()
+        self.queue.put_nowait(None)  # a poll or a writer that waits for packets need not
         if self._socket is not None and not self._socket.is_closing():  # somebody who does not read does not close
             loop = asyncio.get_running_loop()
             loop.call_later(GOODBYE_SECONDS, self._cut, context=contextvars.Context())

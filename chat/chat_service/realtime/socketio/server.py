@@ -216,6 +216,7 @@ class SocketIO:
         raise socketio.exceptions.ConnectionRefusedError("Invalid namespace", body)
 
     def _lost(self, sid: str) -> None:
+        self.server.eio.sockets.pop(sid, None)  # which the library looks through now and then only
         link = self.links.pop(sid, None)
         if link is not None:
             link.lost()
