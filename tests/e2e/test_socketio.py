@@ -102,6 +102,27 @@ async def test_an_ended_login_disconnects_and_is_refused(node: Node, alice: Pers
         assert (await hers.until("$connect_error"))["data"]["code"] == code
 
 
+@pytest.mark.parametrize("options", TRANSPORTS[1:], ids=["polling", "websocket"])
+async def test_what_is_too_large_costs_the_connection_and_a_mistake_does_not(
+    node: Node, alice: Person, bob: Person, options: dict[str, Any]
+) -> None:
+    room = await alice.direct(bob)
+    hers = await opened(node, alice, **options, reconnectionDelay=50)
+    for event, argument, code in (
+        ("send_message", {"chat_id": room, "message": "x" * 4001}, "too_long"),
+        ("send_message", {"chat_id": room}, "bad_frame"),
+        ("send_message", {"chat_id": bob.id, "message": "hello"}, "not_a_member"),
+        ("no.such.event", {}, "bad_frame"),
+        ("start_private_chat", {"user": "nobody-here"}, "user_not_found"),
+    ):
+        assert (await hers.emit(event, argument))["error"]["code"] == code
+    assert hers.all("$disconnect") == []
+    await hers.do("tell", event="send_message", args=[{"chat_id": room, "message": "x" * 70_000}])
+    assert (await hers.until("$disconnect"))["reason"] in ("transport close", "transport error")
+    await hers.until("$connect", count=2)
+    assert (await hers.emit("send_message", {"chat_id": room, "message": "hello"}))["seq"] == 1
+
+
 class Curl:
     """Somebody who has curl, and asks for what is new again and again."""
 

@@ -129,7 +129,7 @@ async def bare_socket(pod: Pod, token: str = "", **query: str) -> AsyncIterator[
             assert (await socket.recv())[:1] == "0"
         if token:
             await socket.send("40/chat," + json.dumps({"token": token, "resume": False}))
-            assert (await socket.recv()).startswith("40/chat,{")
+            assert str(await socket.recv()).startswith("40/chat,{")
         yield socket
 
 

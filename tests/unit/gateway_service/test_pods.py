@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.lifecycle import Fatal
+from contracts.sockets import pod_mark
 from gateway_service import pods as module
 from gateway_service.pods import Pods, Resolver, place_of, requests, sockets, split_service
 from gateway_service.pool import Pool
@@ -58,6 +59,17 @@ def test_pods_that_were_tried_are_not_taken_again() -> None:
     assert second is not None
     assert second is not first
     assert pods.choose(sockets, exclude=[first, second]) is None
+
+
+def test_a_session_belongs_to_one_pod_however_that_is(clock: Clock) -> None:
+    pods = make(3)
+    for pod in pods.pods:
+        sid = pod_mark(pod.name) + "abc"
+        pods.failed(pod)
+        assert pods.choose(requests, sid=sid) is pod
+        assert pods.choose(requests, sid=sid, exclude=[pod]) is None
+    for sid in ("", "abc", pod_mark("10.0.0.4:1") + "abc", pods.pods[0].mark[:7]):
+        assert pods.choose(requests, sid=sid) is None
 
 
 def test_a_pod_that_failed_is_left_alone_for_a_while_longer_each_time(clock: Clock) -> None:
