@@ -115,7 +115,7 @@ async def test_what_is_too_large_costs_the_connection_and_a_mistake_does_not(
         ("no.such.event", {}, "bad_frame"),
         ("start_private_chat", {"user": "nobody-here"}, "user_not_found"),
     ):
-        assert (await hers.emit(event, argument))["error"]["code"] == code
+        assert (await hers.emit_wrong(event, argument))["code"] == code
     assert hers.all("$disconnect") == []
     await hers.do("tell", event="send_message", args=[{"chat_id": room, "message": "x" * 70_000}])
     assert (await hers.until("$disconnect"))["reason"] in ("transport close", "transport error")

@@ -85,6 +85,10 @@ class NodeClient:
         check_acknowledged(event, reply)
         return reply
 
+    async def emit_wrong(self, event: str, *args: Any) -> Any:
+        """Emit an event that need not be as documented; why it is refused."""
+        return (await self._node.ask("emit", client=self.name, event=event, args=args))["error"]
+
     def heard(self, event: str, data: Any) -> None:
         """Remember an event, and whether it is as documented; those of the client itself begin with a "$"."""
         self.events.append((event, data))

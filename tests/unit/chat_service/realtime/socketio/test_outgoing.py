@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from chat_service.model import Room, User
-from chat_service.realtime import events, protocol, wire
+from chat_service.model import User
+from chat_service.realtime import events, examples, protocol, wire
 from chat_service.realtime.codes import ErrorCode
 from chat_service.realtime.live import LiveMessage, encode_user, message_body
 from chat_service.realtime.socketio.outgoing import Translator, event, without_messages
@@ -51,10 +51,11 @@ def test_receipts_and_new_rooms_have_names_of_their_own() -> None:
     assert heard(protocol.frame(receipt)) == [
         ("message_delivered", {"chat_id": str(ROOM), "user_id": str(USER), "seq": 5})
     ]
-    room = Room(ROOM, "direct", None, SOMEBODY, "", None, 0, 0, 0, joined_seq=0)
-    [(name, body)] = heard(protocol.frame(events.RoomCreated(room)))
-    assert (name, body["chat_id"], body["user"]["username"]) == ("chat_created", str(ROOM), "somebody")
-    assert body["room"]["friend"] == body["user"]
+    created = next(frame for frame in examples.EVENTS if isinstance(frame, events.RoomCreated))
+    [(name, body)] = heard(protocol.frame(created))
+    assert (name, body["chat_id"]) == ("chat_created", str(created.data.id))
+    assert body["room"] == msgspec.to_builtins(created.data)
+    assert body["user"] == body["room"]["friend"]
 
 
 def test_all_other_frames_keep_their_names_and_data() -> None:
