@@ -98,7 +98,7 @@ class OutboxRelay:
     Arguments:
         kafka: where; None turns it off, and the events wait.
         database_url: of the database, directly: a pooler that gives each transaction another session breaks the lock.
-        topic: made if it is missing. Nothing else may write to it.
+        topic: made if it is missing. The relays of other databases may write to it too.
         retention_seconds: how long sent rows are kept, to be sent again when the broker turns out to have lost them; 0
             for brokers that do not.
         on_sent: called with the keys of each batch that Kafka has acknowledged; must not raise.
@@ -120,6 +120,7 @@ class OutboxRelay:
         self._on_sent = on_sent
         self._lanes = Lanes()
         self._offsets: dict[int, int] = {}  # of the first record of the last batch acknowledged, by partition
+        self._ends: dict[int, int] = {}  # of the partitions, as they were seen last
         self._loss = False  # the broker has lost events, and not all of them wait again yet
         self._next_chores = 0.0  # monotonic
         self._stopping = asyncio.Event()
@@ -261,12 +262,15 @@ class OutboxRelay:
     async def _check_broker(self, connection: "asyncpg.Connection[asyncpg.Record]", producer: Producer) -> None:
         """Find out whether the broker has lost what it had acknowledged: a broker that keeps nothing on disk.
 
-        Its partitions then end before what we have sent. To a relay that has just become the active one, all of them
-        being empty although there are sent rows says the same.
+        Its partitions then end before what we have sent, or before where they ended a moment ago: if somebody else
+        writes there too he may have begun to fill them again. To a relay that has just become the active one, all of
+        them being empty although there are sent rows says the same.
         """
         ends = await producer.ends()
         behind = any(end <= self._offsets.get(partition, -1) for partition, end in ends.items())
-        self._loss |= behind or not any(ends.values())
+        shrunk = any(end < self._ends.get(partition, 0) for partition, end in ends.items())
+        self._ends = ends
+        self._loss |= behind or shrunk or not any(ends.values())
         if self._loss:
             await self._send_again(connection)
 

@@ -11,6 +11,7 @@ LOST_DEVICES_PATH = "/internal/devices/lost"  # of auth; POST LostDevices: 204
 PREFERENCES_PATH = "/internal/notification-preferences"  # of profile; POST UserIds: PreferenceRecords
 ROOMS_PATH = "/internal/rooms"  # of chat; /{room_id}: RoomRecord
 STANDINGS_PATH = "/internal/standings"  # of chat; POST StandingsQuery: Standings
+EXPORT_PATH = "/internal/export"  # of profile: ProfileExport; of chat, ?after=…: ChatExport. With the user's own token
 JWKS_PATH = "/.well-known/jwks.json"
 TOKEN_ISSUER = "parley"  # noqa: S105  a name, not a secret
 TOKEN_AUDIENCE = "parley"  # noqa: S105
@@ -104,3 +105,45 @@ class Standings(msgspec.Struct, frozen=True):
     """The standings of those who are members, in no order."""
 
     standings: list[Standing]
+
+
+class ProfileExport(msgspec.Struct, frozen=True):
+    """All that the profile service stores of a user, as its columns call it; None when it has nothing."""
+
+    profile: dict[str, Any] | None
+
+
+class ExportedRoom(msgspec.Struct, frozen=True):
+    """A room that a user is in, or was."""
+
+    id: UUID
+    type: str
+    name: str | None
+    role: str | None  # None: he has left
+    joined_at: str | None  # RFC 3339, as all of these
+    left_at: str | None
+    read_seq: int | None
+    muted: bool | None
+
+
+class ExportedMessage(msgspec.Struct, frozen=True):
+    """A message that a user has sent."""
+
+    room: UUID
+    seq: int
+    id: UUID
+    client_id: str
+    content: str
+    reply_to: int | None
+    created_at: str
+    edited_at: str | None
+    deleted_at: str | None
+
+
+class ChatExport(msgspec.Struct, frozen=True):
+    """A part of what chat stores of a user; the person and his rooms come with the first one."""
+
+    person: dict[str, Any] | None
+    rooms: list[ExportedRoom]
+    messages: list[ExportedMessage]
+    next: str | None  # what follows, by ?after=; None after the last part

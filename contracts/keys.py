@@ -6,6 +6,7 @@ REVOCATIONS_SENTINEL = "parley:revocations:complete"  # present while Redis know
 REVOCATIONS_CHANNEL = "parley:revocations"  # pub/sub: the id of a session that has just ended
 
 
+PEOPLE_CHANNEL = "parley:people"  # pub/sub: the id of a user whose names or picture have changed, or who is gone
 ROOM_PREFIX = "parley:room:"
 USER_PREFIX = "parley:user:"
 HEADS_CHANNEL = "parley:heads"  # pub/sub: where rooms are, rung once more when their events went to Kafka
@@ -45,6 +46,11 @@ def login_lockouts(who: str) -> str:
 def mail_quota(who: str) -> str:
     """How many mails somebody has had sent lately; `who` is hashed where it was typed."""
     return f"parley:mails:{who}"
+
+
+def export_quota(who: str) -> str:
+    """How often somebody has had his data exported lately."""
+    return f"parley:exports:{who}"
 
 
 def oauth_state(digest: str) -> str:

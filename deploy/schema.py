@@ -25,6 +25,7 @@ DECIDED = frozenset({"SERVICE_NAME", "POD_NAME", "PORT", "OPS_PORT", "DRAIN_PAUS
     "STOP_SECONDS",
     "AUTH_URL",
     "PROFILE_URL",
+    "CHAT_URL",
     "CHAT_URLS",
     "CHAT_SERVICE",
 }

@@ -110,6 +110,8 @@ PARLEY = Platform(
                 "SIGNING_KEYS_FILE": "{keys}",
                 "SMTP_URL": "{smtp}",
                 "PUBLIC_URL": "{public}",
+                "PROFILE_URL": "{url[profile]}",  # for exports, which may wait
+                "CHAT_URL": "{url[chat-1]}",
                 # The gateway, whatever the person says about proxies in front of it: that is for the gateway alone.
                 "TRUSTED_PROXIES": "127.0.0.0/8",
             },

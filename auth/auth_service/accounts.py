@@ -9,6 +9,7 @@ from chassis.tokens import Claims
 
 from . import audit, events, policy
 from .credentials import Credentials, wrong_password
+from .deletion import is_retired
 from .devices import store_device
 from .hashing import Hasher
 from .mail.queue import MailQueue
@@ -60,6 +61,7 @@ class Accounts:
         folded = policy.fold(registration.username), policy.fold(registration.email) if registration.email else None
         async with self._postgres.connection() as connection:
             taken = await store.select_taken(connection, *folded)
+            taken = (taken[0] or await is_retired(connection, registration.username), taken[1])
         for constraint, is_taken in zip((store.USERNAME_TAKEN, store.EMAIL_TAKEN), taken, strict=True):
             if is_taken:  # spares a hash; the answer that counts is the constraint's, below
                 raise _taken(constraint)

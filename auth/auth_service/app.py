@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import cast
 
 import httpx
+import msgspec
 
 from chassis import redis
 from chassis.app import check_access_marks
 from chassis.app import create_app as create_quart
 from chassis.asgi import App
+from chassis.consumer import Consumer
 from chassis.kafka import kafka_of
 from chassis.lifecycle import Closing, Lifecycle
 from chassis.migrations import Migrations
@@ -18,15 +20,17 @@ from chassis.revocations import Guard, Revocations
 from chassis.service import Service
 from chassis.tokens import TokenVerifier
 from contracts import keys
-from contracts.events import USER_TOPIC
+from contracts.events import USER_TOPIC, Event
 from contracts.internal import TOKEN_AUDIENCE, TOKEN_ISSUER
 
 from .accounts import Accounts
 from .addresses import parse_networks
 from .credentials import Credentials
+from .deletion import Deletion
 from .devices import Devices
 from .directory import Directory
 from .emails import Emails
+from .export import Export
 from .hashing import Hasher
 from .housekeeping import Housekeeping
 from .identities import Identities
@@ -56,9 +60,10 @@ from .routes.caller import caller
 from .sessions import Sessions
 from .settings import Settings
 from .strength import Strength
-from .throttle import MailQuota, Throttle
+from .throttle import Quota, Throttle
 from .tickets import Tickets
 from .tokens import TokenIssuer
+from .user_events import UserEvents
 
 
 def create_app(settings: Settings) -> Service:
@@ -98,6 +103,16 @@ def create_app(settings: Settings) -> Service:
             retention_seconds=settings.outbox_retention_seconds,
         ),
     )
+    lifecycle.add(
+        "user events",
+        Consumer(
+            kafka_of(settings),
+            group="auth",
+            topics=[USER_TOPIC],
+            decode=msgspec.json.Decoder(Event).decode,
+            handle=UserEvents(postgres).apply,
+        ),
+    )
     lifecycle.add("revoker", revoker)
     lifecycle.add("housekeeping", Housekeeping(postgres))
     server = parse_smtp_url(settings.smtp_url) if settings.smtp_url is not None else None
@@ -129,13 +144,27 @@ def create_app(settings: Settings) -> Service:
     )
     credentials = Credentials(postgres, hasher, Strength(settings.common_passwords), throttle)
     accounts = Accounts(postgres, hasher, credentials, throttle, sessions, revoker, queue)
-    quota = MailQuota(
+    quota = Quota(
         client,
+        keys.mail_quota,
         limit=settings.mails_per_hour,
         address_limit=settings.mails_per_hour_and_address,
         enabled=settings.rate_limits == "on",
     )
     emails = Emails(postgres, queue, quota, credentials, throttle, sessions, revoker)
+    deletion = Deletion(
+        postgres, credentials, throttle, sessions, revoker, retired_seconds=settings.retired_username_seconds
+    )
+    beside = httpx.AsyncClient(trust_env=False)
+    lifecycle.add("other services", Closing(beside.aclose))
+    export_quota = Quota(
+        client,
+        keys.export_quota,
+        limit=settings.exports_per_day,
+        window_seconds=24 * 3600,
+        enabled=settings.rate_limits == "on",
+    )
+    export = Export(postgres, beside, settings.profile_url, settings.chat_url, export_quota)
     elsewhere = make_client()
     lifecycle.add("providers", Closing(elsewhere.aclose))
     logins = OAuthLogins(
@@ -158,7 +187,7 @@ def create_app(settings: Settings) -> Service:
 
     app = create_quart("auth_service", title="Parley auth", max_body_bytes=settings.max_body_bytes, verify=guard)
     describe = caller(trusted)
-    app.register_blueprint(account_routes.blueprint(accounts, credentials, describe))
+    app.register_blueprint(account_routes.blueprint(accounts, credentials, deletion, export, describe))
     app.register_blueprint(email_routes.blueprint(emails, describe))
     app.register_blueprint(session_routes.blueprint(sessions, describe))
     app.register_blueprint(

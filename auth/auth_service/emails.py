@@ -17,7 +17,7 @@ from .sessions import PASSWORD_RESET, Sessions
 from .store import accounts as store
 from .store import email_tokens as store_tokens
 from .store import identities as store_identities
-from .throttle import MailQuota, Throttle, typed
+from .throttle import Quota, Throttle, typed
 from .tokens import digest
 
 
@@ -28,7 +28,7 @@ class Emails:
         self,
         postgres: Postgres,
         queue: MailQueue,
-        quota: MailQuota,
+        quota: Quota,
         credentials: Credentials,
         throttle: Throttle,
         sessions: Sessions,

@@ -7,24 +7,29 @@ from uuid import UUID
 from chassis.ids import uuid7
 from chassis.postgres import Connection
 from chassis.times import rfc3339, utc_now
-from contracts.events import DEVICE_REGISTERED, DEVICE_REMOVED, USER_REGISTERED, Event
+from contracts.events import DEVICE_REGISTERED, DEVICE_REMOVED, USER_DELETED, USER_REGISTERED, Event
 
 from .model import Account, Device
-from .store.outbox import insert_event
+from .store.outbox import delete_events, insert_event
 
 VERSION = 1
 
 
 async def user_registered(connection: Connection, account: Account) -> None:
-    """Somebody has an account now."""
+    """Somebody has an account now. His address stays here: what is in Kafka cannot be taken back."""
     data = {
         "user_id": account.id,
         "username": account.username,
         "display_name": account.display_name,
-        "email": account.email,
         "created_at": rfc3339(account.created_at),
     }
     await _record(connection, account.id, USER_REGISTERED, data)
+
+
+async def user_deleted(connection: Connection, user_id: UUID) -> None:
+    """Somebody is gone: whatever is known of him is to be forgotten, and what was said of him here too."""
+    await delete_events(connection, user_id)
+    await _record(connection, user_id, USER_DELETED, {"user_id": user_id})
 
 
 async def device_registered(connection: Connection, device: Device) -> None:

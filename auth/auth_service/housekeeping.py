@@ -11,6 +11,7 @@ from . import events
 from .store import devices as store_devices
 from .store import email_tokens as store_email_tokens
 from .store import refresh_tokens as store_refresh_tokens
+from .store import retired_usernames as store_names
 from .store import sessions as store_sessions
 from .store.accounts import lock_users
 
@@ -40,6 +41,7 @@ class Housekeeping:
         """One round."""
         async with self._postgres.connection() as connection:
             await store_email_tokens.delete_expired_email_tokens(connection)
+            await store_names.delete_free_usernames(connection)
         while True:
             async with self._postgres.connection() as connection:
                 if await store_refresh_tokens.delete_expired_refresh_tokens(connection, BATCH) < BATCH:

@@ -20,6 +20,7 @@ LOGOUT = "logout"
 LOGOUT_ALL = "logout_all"
 ENDED_BY_USER = "ended_by_user"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105  a reason, not a password
+ACCOUNT_DELETED = "account_deleted"
 PASSWORD_RESET = "password_reset"  # noqa: S105
 REFRESH_REUSED = "refresh_reused"
 

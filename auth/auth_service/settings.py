@@ -50,6 +50,11 @@ class Settings(KafkaSettings, frozen=True, kw_only=True):
     mails_per_hour: Positive = 5  # that a user, or somebody who asks for an address, may have sent
     mails_per_hour_and_address: Positive = 30  # that a client address may have sent
 
+    retired_username_seconds: Seconds = 30 * 24 * 3600.0  # in which nobody gets the name of a deleted account
+    profile_url: Url | None = None  # where the profile service is, for exports; without it they lack that part
+    chat_url: Url | None = None  # where chat is, for exports; without it they lack that part
+    exports_per_day: Positive = 5  # per user
+
     public_url: Url = "http://127.0.0.1:8000"  # where clients find the platform: the base of links in mails
     smtp_url: Url | None = None  # smtp:// (with STARTTLS) or smtps://; without it no mail is sent
     mail_from: str = "Parley <no-reply@localhost>"  # of all mails

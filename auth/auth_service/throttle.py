@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -102,28 +102,41 @@ class Throttle:
             await self._counters.take_back(key)
 
 
-class MailQuota:
-    """Mails that somebody may have sent in an hour.
+class Quota:
+    """What somebody may have done for him in a while, such as mails that are sent.
 
     Arguments:
         redis: the client.
-        limit: by a user, and to an address that somebody typed.
-        address_limit: by a client address.
+        key: makes the key of a name.
+        limit: for a user, and for something that somebody typed.
+        address_limit: for a client address.
+        window_seconds: that while.
         enabled: False lets everything through.
     """
 
-    def __init__(self, redis: "Redis", *, limit: int, address_limit: int, enabled: bool = True) -> None:
-        self._counters = Counters(redis, mode="mail_quota_without_redis")
+    def __init__(
+        self,
+        redis: "Redis",
+        key: Callable[[str], str],
+        *,
+        limit: int,
+        address_limit: int = 0,
+        window_seconds: int = HOUR_SECONDS,
+        enabled: bool = True,
+    ) -> None:
+        self._counters = Counters(redis, mode="quota_without_redis")
+        self._key = key
         self._limit = limit
         self._address_limit = address_limit
+        self._window_seconds = window_seconds
         self._enabled = enabled
 
     async def take(self, who: str, address: str) -> None:
-        """Count one mail.
+        """Count one.
 
         Arguments:
             who: `u:<user id>`, or `typed` of an address, whether or not there is an account of it.
-            address: of the client.
+            address: of the client; "" is not counted.
 
         Raises:
             TooMany: that was the last one for a while.
@@ -132,6 +145,6 @@ class MailQuota:
             return
         wanted = [(f"a:{bucket(address)}", self._address_limit)] if address else []
         for name, limit in [*wanted, (who, self._limit)]:
-            count, left = await self._counters.count(keys.mail_quota(name), limit=limit, window_seconds=HOUR_SECONDS)
+            count, left = await self._counters.count(self._key(name), limit=limit, window_seconds=self._window_seconds)
             if count > limit:
-                raise TooMany(left, "Too many mails; look into your mailbox, or wait.")
+                raise TooMany(left, "That was often enough for a while.")

@@ -3,10 +3,12 @@
 from typing import cast
 
 import httpx
+import msgspec
 
 from chassis.app import check_access_marks
 from chassis.app import create_app as create_quart
 from chassis.asgi import App
+from chassis.consumer import Consumer
 from chassis.identity import Owner, remote_guard
 from chassis.kafka import kafka_of
 from chassis.lifecycle import Closing, Lifecycle
@@ -16,13 +18,15 @@ from chassis.postgres import Postgres
 from chassis.redis import connect
 from chassis.service import Service
 from contracts import internal, keys
-from contracts.events import CHAT_TOPIC
+from contracts.events import CHAT_TOPIC, USER_TOPIC, Event
 
 from . import store
+from .exports import Exports
 from .messages import Messages
 from .people import People
 from .realtime.admission import Admission
 from .realtime.arrivals import Arrivals
+from .realtime.authors import Authors
 from .realtime.bells import Bells
 from .realtime.broker import Broker
 from .realtime.canary import Canary
@@ -53,6 +57,7 @@ from .routes import rooms as room_routes
 from .routes import socket as socket_routes
 from .settings import Settings
 from .standings import Standings
+from .user_events import UserEvents
 
 
 def create_app(settings: Settings) -> Service:
@@ -112,6 +117,8 @@ def create_app(settings: Settings) -> Service:
     control.on_up += [revoked.ask, presence.renew]
     bells.on_presence = partners.hear
     bells.on_revoked = keeper.end_session
+    authors = Authors(people, hub)
+    bells.on_person = authors.changed
     bells.on_heads, bells.on_canary = heads.hear, canary.hear
 
     lifecycle.add("clients", Closing(client.aclose, redis.aclose, tickets.aclose))
@@ -121,6 +128,7 @@ def create_app(settings: Settings) -> Service:
     if apart:
         lifecycle.add("control", control)
     lifecycle.add("bells", bells)
+    lifecycle.add("authors", authors)
     lifecycle.add("heads", heads)
     lifecycle.add("canary", canary)
     lifecycle.add("feed", feed)
@@ -139,6 +147,16 @@ def create_app(settings: Settings) -> Service:
     )
     lifecycle.add("greetings", greetings)
     lifecycle.add("partners", partners)
+    lifecycle.add(
+        "user events",
+        Consumer(
+            kafka_of(settings),
+            group="chat",
+            topics=[USER_TOPIC],
+            decode=msgspec.json.Decoder(Event).decode,
+            handle=UserEvents(database, bells).apply,
+        ),
+    )
     lifecycle.add("presence", presence)
     lifecycle.add("keeper", keeper)
     lifecycle.add("revoked sessions", revoked)
@@ -162,7 +180,7 @@ def create_app(settings: Settings) -> Service:
     app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)
     app.register_blueprint(room_routes.blueprint(rooms, people))
     app.register_blueprint(message_routes.blueprint(Messages(database, ledger, bells, presence), rooms, people))
-    app.register_blueprint(internal_routes.blueprint(Standings(database, presence)))
+    app.register_blueprint(internal_routes.blueprint(Standings(database, presence), Exports(database)))
     app.register_blueprint(
         socket_routes.blueprint(
             guard,

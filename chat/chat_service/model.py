@@ -25,6 +25,7 @@ class User(msgspec.Struct, frozen=True):
     is_online: bool
     last_seen: Time | None
     bg_color: Annotated[str, msgspec.Meta(pattern="^#[0-9a-f]{6}$")]
+    avatar_url: str | msgspec.UnsetType = msgspec.UNSET  # if he has one
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -74,6 +75,7 @@ class PersonRow(msgspec.Struct, frozen=True):
     username: str
     display_name: str
     last_seen_at: datetime | None = None
+    avatar_url: str | None = None
 
 
 class MessageRow(msgspec.Struct, frozen=True):
@@ -111,7 +113,8 @@ class RoomRow(msgspec.Struct, frozen=True):
 def user_of(person: PersonRow, *, online: bool) -> User:
     """The person as others see him."""
     last_seen = rfc3339(person.last_seen_at)
-    return User(person.id, person.username, person.display_name, online, last_seen, bg_color(person.id))
+    avatar_url = person.avatar_url or msgspec.UNSET
+    return User(person.id, person.username, person.display_name, online, last_seen, bg_color(person.id), avatar_url)
 
 
 def room_of(row: RoomRow, *, friend_online: bool) -> Room:

@@ -118,6 +118,10 @@ class People:
                 await store.upsert_users(connection, people)
         return people
 
+    def forget(self, user_id: UUID) -> None:
+        """Somebody has another name now, or is gone: ask Postgres again."""
+        self._cache.pop(user_id, None)
+
     def _remember(self, person: PersonRow) -> None:
         self._cache[person.id] = (time.monotonic() + CACHE_SECONDS, person)
         if len(self._cache) > CACHE_SIZE:

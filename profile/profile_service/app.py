@@ -13,6 +13,7 @@ from chassis.identity import Owner, remote_guard
 from chassis.kafka import kafka_of
 from chassis.lifecycle import Closing, Lifecycle
 from chassis.migrations import Migrations
+from chassis.outbox import OutboxRelay
 from chassis.postgres import Postgres
 from chassis.redis import connect
 from chassis.service import Service
@@ -50,6 +51,15 @@ def create_app(settings: Settings) -> Service:
             topics=[USER_TOPIC],
             decode=msgspec.json.Decoder(Event).decode,
             handle=UserEvents(postgres).apply,
+        ),
+    )
+    lifecycle.add(
+        "outbox",
+        OutboxRelay(
+            kafka_of(settings),
+            settings.database_url,
+            USER_TOPIC,
+            retention_seconds=settings.outbox_retention_seconds,
         ),
     )
 

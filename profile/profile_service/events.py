@@ -16,6 +16,7 @@ from .directory import account_of
 from .model import MAX_DISPLAY_NAME, MAX_USERNAME
 from .store import events as store
 from .store import profiles
+from .store.outbox import delete_events
 
 KEPT = timedelta(days=8)  # longer than topics keep events by default (7 days)
 CLEAN_SECONDS = 3600.0
@@ -36,6 +37,7 @@ class Updated(msgspec.Struct, frozen=True):
     user_id: UUID
     username: str | UnsetType = UNSET
     display_name: str | UnsetType = UNSET
+    updated_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class Deleted(msgspec.Struct, frozen=True):
@@ -81,7 +83,9 @@ async def _apply(connection: Connection, event: Event) -> None:
             updated.user_id,
             None if updated.username is UNSET else updated.username[:MAX_USERNAME],
             None if updated.display_name is UNSET else updated.display_name[:MAX_DISPLAY_NAME],
+            updated.updated_at,
         )
     else:
         deleted = msgspec.convert(event.data, Deleted)
         await profiles.bury_profile(connection, deleted.user_id)
+        await delete_events(connection, deleted.user_id)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET
 
 from chassis.postgres import Postgres
@@ -12,7 +14,7 @@ from chassis.times import utc_now
 from chassis.tokens import Claims
 from contracts.internal import MAX_PREFERENCES, PreferenceRecord
 
-from . import policy
+from . import announcements, policy
 from .directory import Directory, account_of
 from .model import (
     Account,
@@ -67,8 +69,10 @@ class Profiles:
             await self._existing(caller, caller.user_id)
         elif row.deleted_at is not None:
             account = await self._account(caller, caller.user_id)
-            async with self._postgres.connection() as connection:
+            async with self._postgres.transaction() as connection:
                 restored = await store.restore_profile(connection, account, body)
+                if restored is not None:
+                    await announcements.user_updated(connection, restored)
             if restored is not None:
                 return profile_of(restored)
         raise Conflict("You have a profile.", code="profile_exists")
@@ -103,23 +107,38 @@ class Profiles:
         if body.username is not UNSET and body.username != username:  # the token may be older than the name
             username = (await self._existing(caller, user_id)).username
         policy.check_body(body, username)
-        async with self._postgres.connection() as connection:
-            row = await store.update_profile(connection, user_id, body)
+        row = await self._update(user_id, body)
         if row is None:
             await self._existing(caller, user_id)
-            async with self._postgres.connection() as connection:
-                row = await store.update_profile(connection, user_id, body)
+            row = await self._update(user_id, body)
         if row is None:
             raise _unknown()
         return profile_of(row)
 
+    async def _update(self, user_id: UUID, body: ProfileChange) -> ProfileRow | None:
+        async with self._postgres.transaction() as connection:
+            row = await store.update_profile(connection, user_id, body)
+            if row is not None and (body.display_name is not UNSET or body.avatar_url is not UNSET):
+                await announcements.user_updated(connection, row)
+        return row
+
     async def remove(self, caller: Claims, user_id: UUID) -> None:
         """Remove the caller's profile; nothing but `create` brings it back. Raises NotFound and Forbidden."""
         await self._check_owner(caller, user_id)
-        await self._existing(caller, user_id)
-        async with self._postgres.connection() as connection:
-            if not await store.delete_profile(connection, user_id):
+        before = await self._existing(caller, user_id)
+        async with self._postgres.transaction() as connection:
+            removed_at = await store.delete_profile(connection, user_id)
+            if removed_at is None:
                 raise _unknown()
+            plain = msgspec.structs.replace(
+                before, display_name=before.username, avatar_url=None, updated_at=removed_at
+            )
+            await announcements.user_updated(connection, plain)  # to others he is his username again
+
+    async def export(self, user_id: UUID) -> dict[str, Any] | None:
+        """All that is stored of a user, for himself; None when there is nothing."""
+        async with self._postgres.connection() as connection:
+            return await store.select_everything(connection, user_id)
 
     async def search(self, caller: Claims, query: SearchQuery) -> ProfilePage:
         """A page of the profiles one of whose names begins with the term, in the order of that name.

@@ -63,7 +63,7 @@ def wanted(rendered: Rendered) -> set[Flow]:
         environment = rendered.environment(pod)
         if "CHAT_SERVICE" in environment:
             found.add((pod.component, "chat", HTTP))
-        for name in ("AUTH_URL", "PROFILE_URL"):
+        for name in ("AUTH_URL", "PROFILE_URL", "CHAT_URL"):
             if name in environment:
                 found.add((pod.component, (urlsplit(environment[name]).hostname or "").rpartition("-")[2], HTTP))
         secret = {variable["name"] for variable in pod.spec["containers"][0]["env"]}

@@ -20,6 +20,7 @@ from chassis.postgres import Connection, Postgres
 from chassis.problems import Invalid, NotFound, Problem
 
 from .. import audit, events, policy
+from ..deletion import is_retired
 from ..model import Client, Grant
 from ..sessions import Sessions
 from ..store import accounts as store_accounts
@@ -219,6 +220,8 @@ class OAuthLogins:
         for username in username_candidates(found):
             try:
                 async with self._postgres.transaction() as connection:
+                    if await is_retired(connection, username):
+                        continue
                     return await self._insert(connection, provider, found, username, email, client)
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name != store_accounts.USERNAME_TAKEN:

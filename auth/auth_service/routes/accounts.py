@@ -4,15 +4,20 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from chassis.http import bearer, claims, gives, no_content, public, reply, takes
 from chassis.times import rfc3339
+from chassis.tokens import bearer_token
 
 from ..accounts import Accounts
 from ..credentials import Credentials
+from ..deletion import Deletion
+from ..export import Export
 from ..model import MAX_EMAIL, Grant, NewPassword, Password, Registration
 from .caller import Caller
+
+EXPORT_SECONDS = 600  # to send the whole document
 
 
 class LoginBody(msgspec.Struct, frozen=True):
@@ -29,6 +34,12 @@ class PasswordBody(msgspec.Struct, frozen=True):
     new_password: NewPassword
 
 
+class DeleteBody(msgspec.Struct, frozen=True):
+    """The password, if the account has one."""
+
+    password: Password = ""
+
+
 class Me(msgspec.Struct, frozen=True):
     """What a user may know of his own account."""
 
@@ -41,7 +52,9 @@ class Me(msgspec.Struct, frozen=True):
     session_id: UUID
 
 
-def blueprint(accounts: Accounts, credentials: Credentials, caller: Caller) -> Blueprint:
+def blueprint(
+    accounts: Accounts, credentials: Credentials, deletion: Deletion, export: Export, caller: Caller
+) -> Blueprint:
     """The routes of accounts."""
     routes = Blueprint("accounts", __name__)
 
@@ -80,6 +93,25 @@ def blueprint(accounts: Accounts, credentials: Credentials, caller: Caller) -> B
                 claims().session_id,
             )
         )
+
+    @routes.delete("/auth/me")
+    @bearer
+    @takes(DeleteBody, optional=True)
+    async def delete_me(data: DeleteBody) -> Response:
+        """Delete my account and my data; my messages stay, as those of a deleted user."""
+        await deletion.delete(claims(), data.password, caller())
+        return no_content()
+
+    @routes.get("/auth/me/export")
+    @bearer
+    async def export_me() -> Response:
+        """All that is stored of me, as one JSON document."""
+        token = bearer_token(request.headers.getlist("Authorization"))
+        pieces = await export.of(claims(), token, caller())
+        headers = {"Content-Disposition": 'attachment; filename="parley-export.json"'}
+        response = Response(pieces, 200, headers, content_type="application/json")
+        response.timeout = EXPORT_SECONDS
+        return response
 
     @routes.post("/auth/password")
     @bearer

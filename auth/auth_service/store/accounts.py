@@ -1,6 +1,7 @@
 """Accounts in Postgres."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -187,6 +188,25 @@ async def update_password_hash(
         credentials_version,
         password_hash,
     )
+
+
+async def update_display_name(connection: Connection, user_id: UUID, display_name: str, moment: datetime) -> None:
+    """Store what an account is called from a moment on, unless a later word is here."""
+    await connection.execute(
+        """
+        UPDATE users
+           SET display_name = $2, named_at = $3
+         WHERE id = $1 AND (named_at IS NULL OR named_at < $3)
+        """,
+        user_id,
+        display_name,
+        moment,
+    )
+
+
+async def delete_account(connection: Connection, user_id: UUID) -> None:
+    """Remove an account and all that belongs to it, but its sessions, which are remembered without it."""
+    await connection.execute("DELETE FROM users WHERE id = $1", user_id)
 
 
 def _account(row: Any) -> Account:

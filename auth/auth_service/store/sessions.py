@@ -1,6 +1,7 @@
 """Sessions in Postgres."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -97,6 +98,17 @@ async def end_sessions(connection: Connection, user_id: UUID, spared: UUID | Non
         reason,
     )
     return _ended(rows)
+
+
+async def select_session_start(connection: Connection, session_id: UUID) -> datetime | None:
+    """When a session began."""
+    found: datetime | None = await connection.fetchval("SELECT created_at FROM sessions WHERE id = $1", session_id)
+    return found
+
+
+async def forget_clients(connection: Connection, user_id: UUID) -> None:
+    """Forget from where and with what somebody was logged in."""
+    await connection.execute("UPDATE sessions SET user_agent = '', address = '' WHERE user_id = $1", user_id)
 
 
 async def select_ended(connection: Connection, within_seconds: float) -> list[Ended]:

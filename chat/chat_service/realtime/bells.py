@@ -65,12 +65,14 @@ class Bells:
         self._room_prefix = keys.ROOM_PREFIX.encode()
         self._user_prefix = keys.USER_PREFIX.encode()
         self._revocations = keys.REVOCATIONS_CHANNEL.encode()
+        self._people = keys.PEOPLE_CHANNEL.encode()
         self._heads = keys.HEADS_CHANNEL.encode()
         self._canary_prefix = keys.CANARY_PREFIX.encode()
         self.on_membership: Callable[[UUID, MembershipBell], None] = lambda user, change: None
         self.on_renamed: Callable[[UUID], None] = lambda room: None
         self.on_presence: Callable[[UUID, PresenceBell], None] = lambda recipient, change: None
         self.on_revoked: Callable[[UUID], None] = lambda session: None
+        self.on_person: Callable[[UUID], None] = lambda user: None
         self.on_heads: Callable[[bytes], None] = lambda payload: None
         self.on_canary: Callable[[bytes, bytes], None] = lambda channel, payload: None
 
@@ -80,10 +82,10 @@ class Bells:
         self._control = control
 
     async def start(self) -> None:
-        """Hear of ended sessions, now or when Redis is there."""
+        """Hear of ended sessions and of people, now or when Redis is there."""
         if self._control is not None:
             try:
-                await self._control.subscribe([self._revocations])
+                await self._control.subscribe([self._revocations, self._people])
             except BrokerAway:
                 logger.warning("ended sessions are heard of when Redis is back")
 
@@ -111,6 +113,8 @@ class Bells:
                     self.on_membership(UUID(channel[len(self._user_prefix) :].decode()), change)
             elif channel == self._revocations:
                 self.on_revoked(UUID(payload.decode()))
+            elif channel == self._people:
+                self.on_person(UUID(payload.decode()))
             elif channel == self._heads:
                 self.on_heads(payload)
             elif channel.startswith(self._canary_prefix):
@@ -177,6 +181,12 @@ class Bells:
         if self._broker is not None:
             head = b"!%b %b %d %d\n" % (self._pod, str(bell.user).encode(), bell.version, bell.online)
             self._broker.publish(keys.user_channel(recipient).encode(), head + bell.event)
+
+    def person(self, user_id: UUID) -> None:
+        """Somebody is called otherwise, looks otherwise, or is gone: all pods forget what they knew of him."""
+        self.on_person(user_id)
+        if self._control is not None:
+            self._control.publish(self._people, str(user_id).encode())
 
     def membership(self, users: Iterable[UUID], room_id: UUID, *, added: bool) -> None:
         """Tell users, on all pods, that they are in a room or no longer."""

@@ -14,7 +14,7 @@ from .users import person_from
 _MESSAGE = """
     SELECT m.id, m.room_id, m.seq, m.rev, m.client_id, m.content, m.reply_to, m.created_at, m.edited_at, m.deleted_at,
            u.id AS sender_id, u.username AS sender_username, u.display_name AS sender_display_name,
-           u.last_seen_at AS sender_last_seen_at
+           u.last_seen_at AS sender_last_seen_at, u.avatar_url AS sender_avatar_url
       FROM messages m
       JOIN users u ON u.id = m.sender_id
      WHERE m.room_id = $1"""
@@ -80,9 +80,11 @@ async def delete_message(connection: Connection, room_id: UUID, seq: int, by: UU
 
 async def _change_message(connection: Connection, room_id: UUID, seq: int, by: UUID, content: str | None) -> Change:
     row = await connection.fetchrow(
-        """SELECT outcome, last_seq, room_rev, id, room_id, seq, rev, client_id, content, reply_to, created_at,
-                  edited_at, deleted_at, sender_id, sender_username, sender_display_name, sender_last_seen_at
-             FROM change_message($1, $2, $3, $4)""",
+        """SELECT c.outcome, c.last_seq, c.room_rev, c.id, c.room_id, c.seq, c.rev, c.client_id, c.content, c.reply_to,
+                  c.created_at, c.edited_at, c.deleted_at, c.sender_id, c.sender_username, c.sender_display_name,
+                  c.sender_last_seen_at, u.avatar_url AS sender_avatar_url
+             FROM change_message($1, $2, $3, $4) c
+        LEFT JOIN users u ON u.id = c.sender_id""",
         room_id,
         seq,
         by,

@@ -15,7 +15,7 @@ _ROOM = """
            coalesce(m.muted_until > now(), false) AS muted,
            coalesce(l.content, '') AS last_message,
            f.id AS friend_id, f.username AS friend_username, f.display_name AS friend_display_name,
-           f.last_seen_at AS friend_last_seen_at
+           f.last_seen_at AS friend_last_seen_at, f.avatar_url AS friend_avatar_url
       FROM members m
       JOIN rooms r ON r.id = m.room_id
  LEFT JOIN messages l ON l.room_id = r.id AND l.seq = r.last_seq
@@ -189,3 +189,26 @@ async def update_delivered_seq(
         seq,
     )
     return None if row is None else (row["delivered_seq"], row["moved"])
+
+
+async def select_direct_rooms(connection: Connection, user_id: UUID, limit: int) -> list[UUID]:
+    """Somebody's direct rooms, latest activity first."""
+    rows = await connection.fetch(
+        """SELECT r.id
+             FROM members m
+             JOIN rooms r ON r.id = m.room_id
+            WHERE m.user_id = $1 AND r.kind = 'direct'
+            ORDER BY coalesce(r.last_message_at, r.created_at) DESC
+            LIMIT $2""",
+        user_id,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def select_groups(connection: Connection, user_id: UUID) -> list[UUID]:
+    """All groups that somebody is in."""
+    rows = await connection.fetch(
+        "SELECT r.id FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = $1 AND r.kind = 'group'", user_id
+    )
+    return [row["id"] for row in rows]

@@ -3,8 +3,8 @@
 from quart import Blueprint, Response
 from quart_schema import hide
 
-from chassis.http import internal, reply, takes
-from contracts.internal import PREFERENCES_PATH, PreferenceRecords, UserIds
+from chassis.http import bearer, claims, internal, reply, takes
+from contracts.internal import EXPORT_PATH, PREFERENCES_PATH, PreferenceRecords, ProfileExport, UserIds
 
 from ..profiles import Profiles
 
@@ -20,5 +20,13 @@ def internal_routes(profiles: Profiles) -> Blueprint:
     async def notification_preferences(data: UserIds) -> Response:
         """What these users prefer of notifications."""
         return reply(PreferenceRecords(await profiles.notification_preferences(data.users)))
+
+    @blueprint.get(EXPORT_PATH)
+    @hide
+    @internal
+    @bearer
+    async def export() -> Response:
+        """All that is stored of the caller."""
+        return reply(ProfileExport(await profiles.export(claims().user_id)))
 
     return blueprint

@@ -1,6 +1,8 @@
 """`user_profiles`. Others' preferences never leave the database, but for what other services need of them."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
@@ -39,6 +41,18 @@ async def select_notification_preferences(connection: Connection, user_ids: Sequ
     return [PreferenceRecord(record["id"], record["notifications"]) for record in records]
 
 
+async def select_everything(connection: Connection, user_id: UUID) -> dict[str, Any] | None:
+    """All that is stored of a user, for himself."""
+    record = await connection.fetchrow(
+        """SELECT id, username, display_name, avatar_url, status_message, preferences,
+                  created_at, updated_at, deleted_at
+             FROM user_profiles
+            WHERE id = $1""",
+        user_id,
+    )
+    return None if record is None else dict(record)
+
+
 async def insert_profile(connection: Connection, account: Account) -> bool:
     """Make a profile unless there is a row, be it a removed one. Returns whether it was made."""
     status = await connection.execute(
@@ -74,22 +88,27 @@ async def complete_profile(connection: Connection, account: Account) -> None:
     )
 
 
-async def rename_profile(connection: Connection, user_id: UUID, username: str | None, display_name: str | None) -> None:
-    """Give a profile, if there is one, the names that are not None."""
+async def rename_profile(
+    connection: Connection, user_id: UUID, username: str | None, display_name: str | None, moment: datetime | None
+) -> None:
+    """Give a profile, if there is one, the names that are not None; those of `moment`, if that is given, only if it has
+    not been written since: what is its own comes back to it so."""
     await connection.execute(
         """UPDATE user_profiles
               SET username     = coalesce($2, username),
                   username_key = coalesce($3, username_key),
                   display_name = coalesce($4, display_name),
                   display_key  = coalesce($5, display_key),
-                  updated_at   = now()
+                  updated_at   = coalesce($6, now())
             WHERE id = $1
-              AND deleted_at IS NULL""",
+              AND deleted_at IS NULL
+              AND ($6::timestamptz IS NULL OR updated_at < $6)""",
         user_id,
         username,
         None if username is None else search_key(username),
         display_name,
         None if display_name is None else search_key(display_name),
+        moment,
     )
 
 
@@ -120,23 +139,24 @@ async def update_profile(connection: Connection, user_id: UUID, change: ProfileC
     return None if record is None else _row(record)
 
 
-async def delete_profile(connection: Connection, user_id: UUID) -> bool:
-    """Empty a user's profile and remember that he did not want it. Returns whether there was one."""
-    status = await connection.execute(
+async def delete_profile(connection: Connection, user_id: UUID) -> datetime | None:
+    """Empty a user's profile and remember that he did not want it. Returns when; None if there was none."""
+    found: datetime | None = await connection.fetchval(
         """UPDATE user_profiles
               SET username = '', username_key = '', display_name = '', display_key = '',
                   avatar_url = NULL, status_message = NULL, preferences = '{}',
                   updated_at = now(), deleted_at = now()
             WHERE id = $1
-              AND deleted_at IS NULL""",
+              AND deleted_at IS NULL
+        RETURNING deleted_at""",
         user_id,
     )
-    return bool(status.endswith(" 1"))
+    return found
 
 
 async def bury_profile(connection: Connection, user_id: UUID) -> None:
     """Leave nothing of a user but the memory that he is gone, also if he was never here."""
-    if not await delete_profile(connection, user_id):
+    if await delete_profile(connection, user_id) is None:
         await connection.execute(
             """INSERT INTO user_profiles (id, username, display_name, username_key, display_key, deleted_at)
                VALUES ($1, '', '', '', '', now())

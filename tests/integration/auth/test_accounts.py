@@ -142,7 +142,6 @@ async def test_registering_is_told_to_others_in_the_same_transaction(auth: Auth)
         "user_id": user.id,
         "username": user.username,
         "display_name": "Ada Lovelace",
-        "email": "ada@example.org",
         "created_at": events[0]["data"]["created_at"],
     }
     assert events[1]["data"]["token"] == "fcm:ada"

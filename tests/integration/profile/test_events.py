@@ -190,3 +190,54 @@ async def test_old_events_are_forgotten(postgres: Postgres, monkeypatch: pytest.
         ids = {row["id"] for row in await connection.fetch("SELECT id FROM applied_events")}
     assert said.id not in ids
     assert kept.id in ids
+
+
+async def test_what_others_see_of_a_user_is_told_when_it_changes(
+    client: httpx.AsyncClient, auth: FakeAuth, postgres: Postgres
+) -> None:
+    user = auth.register("told")
+
+    async def said() -> list[dict[str, Any]]:
+        async with postgres.connection() as connection:
+            rows = await connection.fetch("SELECT type, payload FROM outbox WHERE key = $1 ORDER BY id", user.id)
+        assert {row["type"] for row in rows} <= {USER_UPDATED}
+        return [row["payload"]["data"] for row in rows]
+
+    for body in ({"statusMessage": "busy"}, {"preferences": {"theme": "dark"}}):
+        assert (await client.patch("/profiles/me", headers=user.headers, json=body)).status_code == 200
+    assert await said() == []
+    picture = "https://example.org/a.png"
+    for body in ({"displayName": "Told"}, {"avatarUrl": picture}):
+        assert (await client.patch("/profiles/me", headers=user.headers, json=body)).status_code == 200
+    assert (await client.delete("/profiles/me", headers=user.headers)).status_code == 204
+    assert (await client.post("/profiles", headers=user.headers, json={"displayName": "Again"})).status_code == 201
+    seen = [(data["display_name"], data["avatar_url"]) for data in await said()]
+    assert seen == [("Told", None), ("Told", picture), ("told", None), ("Again", None)]
+    moments = [data["updated_at"] for data in await said()]
+    assert moments == sorted(set(moments))
+
+
+async def test_what_was_told_comes_back_and_changes_nothing(
+    client: httpx.AsyncClient, auth: FakeAuth, postgres: Postgres
+) -> None:
+    user = auth.register("echo")
+    for name in ("First", "Second"):
+        assert (await client.patch("/profiles/me", headers=user.headers, json={"displayName": name})).status_code == 200
+    async with postgres.connection() as connection:
+        rows = await connection.fetch("SELECT payload FROM outbox WHERE key = $1 ORDER BY id", user.id)
+    before = (await client.get("/profiles/me", headers=user.headers)).json()
+    for row in rows:
+        await UserEvents(postgres).apply(msgspec.convert(row["payload"], Event))
+        assert (await client.get("/profiles/me", headers=user.headers)).json() == before
+
+
+async def test_nothing_is_told_any_more_of_who_is_gone(
+    client: httpx.AsyncClient, auth: FakeAuth, postgres: Postgres
+) -> None:
+    user = auth.register("leaving")
+    await client.patch("/profiles/me", headers=user.headers, json={"displayName": "Leaving"})
+    await UserEvents(postgres).apply(event(USER_DELETED, user.id))
+    async with postgres.connection() as connection:
+        assert await connection.fetch("SELECT 1 FROM outbox WHERE key = $1", user.id) == []
+        row = await connection.fetchrow("SELECT t::text AS row FROM user_profiles t WHERE id = $1", user.id)
+    assert "eaving" not in row["row"]
