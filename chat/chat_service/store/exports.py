@@ -19,7 +19,8 @@ async def select_rooms_ever(connection: Connection, user_id: UUID) -> list[Any]:
     """The rooms that he is in, or has left, in the order of their ids."""
     rows: list[Any] = await connection.fetch(
         """SELECT r.id, r.kind, r.name, m.role, m.joined_at, CASE WHEN m.user_id IS NULL THEN l.left_at END AS left_at,
-                  m.read_seq, m.muted
+                  m.read_seq,
+                  CASE WHEN m.user_id IS NOT NULL THEN coalesce(m.muted_until > now(), false) END AS muted
              FROM (SELECT room_id FROM members WHERE user_id = $1
                     UNION
                    SELECT room_id FROM left_rooms WHERE user_id = $1) AS his
