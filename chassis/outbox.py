@@ -111,7 +111,7 @@ class OutboxRelay:
         topic: str,
         *,
         retention_seconds: float = 600,
-        on_sent: Callable[[set[UUID]], Awaitable[None]] | None = None,
+        on_sent: Callable[[set[UUID]], Awaitable[object]] | None = None,
     ) -> None:
         self._kafka = kafka
         self._url = database_url

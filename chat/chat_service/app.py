@@ -25,6 +25,7 @@ from .exports import Exports
 from .messages import Messages
 from .people import People
 from .realtime.admission import Admission
+from .realtime.again import Again
 from .realtime.arrivals import Arrivals
 from .realtime.authors import Authors
 from .realtime.bells import Bells
@@ -112,7 +113,8 @@ def create_app(settings: Settings) -> Service:
     revoked = RevokedSessions(redis, keeper)
     epoch.use(feed, arrivals)
     sweep = Sweep(database, hub, feed.repairs, broker)
-    broker.on_up = [sweep.ask, membership.compare, partners.bells_are_back]
+    again = Again(broker, feed, bells, heads)
+    broker.on_up = [sweep.ask, membership.compare, again.ask, partners.bells_are_back]
     broker.on_down = [sweep.ask, partners.bells_are_gone]
     control.on_up += [revoked.ask, presence.renew]
     bells.on_presence = partners.hear
@@ -131,6 +133,7 @@ def create_app(settings: Settings) -> Service:
     lifecycle.add("authors", authors)
     lifecycle.add("heads", heads)
     lifecycle.add("canary", canary)
+    lifecycle.add("again", again)
     lifecycle.add("feed", feed)
     lifecycle.add("sweep", sweep)
     lifecycle.add("membership", membership)

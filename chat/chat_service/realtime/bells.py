@@ -7,7 +7,7 @@ and has delivered it already.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 import msgspec
@@ -62,6 +62,9 @@ class Bells:
         self._feed = feed
         self._broker: Broker | None = None
         self._control: Broker | None = None
+        self.told: dict[
+            tuple[UUID, UUID], bool
+        ] = {}  # by user and room: whether he is in it now; see Again
         self._room_prefix = keys.ROOM_PREFIX.encode()
         self._user_prefix = keys.USER_PREFIX.encode()
         self._revocations = keys.REVOCATIONS_CHANNEL.encode()
@@ -194,6 +197,14 @@ class Bells:
         payload = msgspec.json.encode(change)
         loop = asyncio.get_running_loop()
         for user_id in users:
+            self.told[user_id, room_id] = added
             loop.call_soon(self.on_membership, user_id, change)
             if self._broker is not None:
+                self._broker.publish(keys.user_channel(user_id).encode(), payload)
+
+    def tell_again(self, memberships: Mapping[tuple[UUID, UUID], bool]) -> None:
+        """Tell other pods what `membership` may have told nobody; who hears it twice looks at Postgres."""
+        if self._broker is not None:
+            for (user_id, room_id), added in memberships.items():
+                payload = msgspec.json.encode(MembershipBell(self._pod.decode(), room_id, added))
                 self._broker.publish(keys.user_channel(user_id).encode(), payload)

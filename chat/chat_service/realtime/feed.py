@@ -48,6 +48,7 @@ class Feed:
         self._hub = hub
         self._hold_seconds = hold_seconds
         self._broker: Broker | None = None
+        self.rung: set[bytes] = set()  # channels of rooms that others were told of, or should have been; see Again
         self.repairs = Repairs(database, hub, self._release, self.close_if_unused)
 
     def use(self, broker: Broker) -> None:
@@ -95,6 +96,7 @@ class Feed:
                 bell = b"^%d 0" % outcome.seq
                 if room is not None:
                     self._hear_head(room, outcome.seq, 0)
+            self.rung.add(channel)
             if self._broker is not None:
                 self._broker.publish(channel, bell)
 
@@ -110,8 +112,10 @@ class Feed:
         room = self._hub.rooms.get(room_id)
         if room is not None:
             self._hear_head(room, seq, rev)
+        channel = keys.room_channel(room_id).encode()
+        self.rung.add(channel)
         if self._broker is not None:
-            self._broker.publish(keys.room_channel(room_id).encode(), b"^%d %d" % (seq, rev))
+            self._broker.publish(channel, b"^%d %d" % (seq, rev))
 
     def _hear_head(self, room: LiveRoom, seq: int, rev: int) -> None:
         if room.seq < 0:

@@ -21,6 +21,7 @@ from .feed import Feed
 
 logger = logging.getLogger(__name__)
 
+SLICE = 1000  # rooms in one bell
 CHANNEL = keys.HEADS_CHANNEL.encode()
 rung = Counter("parley_heads_rung_total", "Positions of rooms rung once more by the relay")
 
@@ -47,21 +48,29 @@ class Heads:
     async def stop(self) -> None:
         """Nothing to release."""
 
-    async def ring(self, rooms: Collection[UUID]) -> None:
-        """Tell all pods where these rooms are; while Postgres or Redis is away, nothing: the sweep will."""
-        if not self._broker.up:
-            return
-        try:
-            async with self._database.connection() as connection:
-                positions = await store.select_positions(connection, list(rooms))
-        except Exception as error:
-            if not postgres.is_away(error):
+    async def ring(self, rooms: Collection[UUID]) -> bool:
+        """Tell all pods where these rooms are. Never raises.
+
+        Returns:
+            False if they were not told, or not of all, because Postgres or Redis is away.
+        """
+        ids = list(rooms)
+        for start in range(0, len(ids), SLICE):
+            if not self._broker.up:
+                return False
+            try:
+                async with self._database.connection() as connection:
+                    positions = await store.select_positions(connection, ids[start : start + SLICE])
+            except Exception as error:
+                if postgres.is_away(error):
+                    return False
                 logger.exception("positions could not be rung")
-            return
-        rung.inc(len(positions))
-        lines = [b"%b ^%d %d" % (keys.room_channel(room).encode(), seq, rev) for room, seq, rev in positions]
-        if lines:
-            self._broker.publish(CHANNEL, b"\n".join(lines))
+                return True
+            rung.inc(len(positions))
+            lines = [b"%b ^%d %d" % (keys.room_channel(room).encode(), seq, rev) for room, seq, rev in positions]
+            if lines:
+                self._broker.publish(CHANNEL, b"\n".join(lines))
+        return True
 
     def hear(self, payload: bytes) -> None:
         """The bell of `ring`: a line per room, its channel and `^seq rev`."""

@@ -52,6 +52,7 @@ async def test_without_redis_messages_still_arrive_once_in_order_and_no_socket_c
             await link.cut()
         else:
             link.freeze()
+        await until(lambda: not broker_up(one) and not broker_up(two), "both to notice")
         for number in range(2, 12):
             await a.say(room, str(number))
         assert [message["seq"] for message in await a.messages(11)] == list(range(1, 12))
@@ -68,6 +69,28 @@ async def test_without_redis_messages_still_arrive_once_in_order_and_no_socket_c
         assert (await b.next("chat.message"))["content"] == "back"
         assert time.monotonic() - started < 0.9, "by the bell, not by polling"
         assert await b.quiet() == []
+
+
+async def test_what_was_rung_before_a_pod_noticed_that_redis_is_away_is_rung_again(
+    start_pod: StartPod, people: People, redis_link: tuple[Link, str]
+) -> None:
+    link, url = redis_link
+    one, two = await start_pod("chat-1", redis_url=url), await start_pod("chat-2")
+    alice, bob, carol = people(3)
+    room = await one.group(alice, bob)
+    async with one.connect(alice) as a, two.connect(bob) as b, two.connect(carol) as c:
+        await a.say(room, "heard")
+        await b.messages(1)
+        await link.cut()
+        await a.say(room, "rung into the void")
+        await until(lambda: not broker_up(one), "the pod to notice")
+        await a.say(room, "not rung at all")
+        added = await one.post(f"/api/chat/rooms/{room}/members/", alice, {"user": carol.username})
+        assert added.status_code == 201
+        assert [*await b.quiet(), *await c.quiet()] == []
+        await link.open()
+        assert [message["seq"] for message in await b.messages(2)] == [2, 3]
+        assert (await c.next("room.created"))["joined_seq"] == 3
 
 
 async def test_while_postgres_is_frozen_sends_are_unavailable_and_sockets_stay(
