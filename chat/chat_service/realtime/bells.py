@@ -62,9 +62,7 @@ class Bells:
         self._feed = feed
         self._broker: Broker | None = None
         self._control: Broker | None = None
-        self.told: dict[
-            tuple[UUID, UUID], bool
-        ] = {}  # by user and room: whether he is in it now; see Again
+        self.told: dict[tuple[UUID, UUID], bool] = {}  # by user and room: whether he is in it now; see Again
         self._room_prefix = keys.ROOM_PREFIX.encode()
         self._user_prefix = keys.USER_PREFIX.encode()
         self._revocations = keys.REVOCATIONS_CHANNEL.encode()
