@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.faults.builds import VARIANTS, catch
+from tests.faults.builds import BUILDS, catch
 from tests.faults.cast import Size
 from tests.faults.checkers import check
 from tests.faults.history import load
@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--plan", action="store_true", help="show the schedule and do nothing")
     parser.add_argument("--report", type=Path, help="write the report as JSON there, and as text beside it")
     parser.add_argument("--keep", type=Path, help="data, logs and history go there and stay")
-    parser.add_argument("--broken", choices=[*VARIANTS, "all"], help="run builds that are broken on purpose instead")
+    parser.add_argument("--broken", choices=[*BUILDS, "all"], help="run builds that are broken on purpose instead")
     options = parser.parse_args()
     if options.check:
         history = load(options.check)
@@ -46,7 +46,7 @@ def main() -> int:
     folder = options.keep or Path(tempfile.mkdtemp(prefix="parley-faults-"))
     try:
         if options.broken:
-            names = list(VARIANTS) if options.broken == "all" else [options.broken]
+            names = list(BUILDS) if options.broken == "all" else [options.broken]
             return _broken(names, folder, options.seed)
         sends = int(10_000 * options.minutes) if options.sends is None else options.sends
         sends = 0 if options.short or options.only else sends
@@ -69,9 +69,8 @@ def _tell(report: Report, path: Path | None) -> int:
 
 def _broken(names: list[str], folder: Path, seed: int) -> int:
     missed = []
-    for name in names:
-        report = asyncio.run(catch(name, folder / name, seed, say=_say))
-        verdict = report.verdict(VARIANTS[name])
+    for name, report in asyncio.run(catch(names, folder, seed, say=_say)).items():
+        verdict = report.verdict(BUILDS[name].found_by)
         print(as_text(report))
         print(f"\n{name}: {verdict.name} found {verdict.count}\n")
         if not verdict.count:

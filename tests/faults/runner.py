@@ -12,7 +12,7 @@ from tests.faults.nemesis import Nemesis
 from tests.faults.plan import Round
 from tests.faults.record import Record
 from tests.faults.report import Report, report_of
-from tests.faults.rig import CHAT, Rig
+from tests.faults.rig import Rig
 from tests.faults.world import World
 
 PATIENCE_SECONDS = 10.0  # after everything is mended, for everybody to have everything
@@ -27,7 +27,26 @@ async def run(
     *,
     seed: int,
     size: Size | None = None,
-    chat: tuple[str, ...] = CHAT,
+    sends: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> Report:
+    """Start the platform and carry out a plan; see `play`.
+
+    Raises:
+        DevstackError: something does not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    async with Rig(folder, say=say) as rig:
+        return await play(rig, folder, plan, seed=seed, size=size, sends=sends, say=say)
+
+
+async def play(
+    rig: Rig,
+    folder: Path,
+    plan: Sequence[Round],
+    *,
+    seed: int,
+    size: Size | None = None,
     sends: int = 0,
     patience: float = PATIENCE_SECONDS,
     say: Callable[[str], None] = lambda line: None,
@@ -35,17 +54,17 @@ async def run(
     """Carry out a plan.
 
     Arguments:
-        folder: for data, logs and the history; it need not be there.
-        plan: what is broken.
+        rig: what is broken.
+        folder: for the history; it need not be there.
+        plan: when what is broken.
         seed: of everything that is left to chance.
         size: who talks.
-        chat: the command of a chat pod.
         sends: go on, after the last round, until so many messages are acknowledged.
         patience: seconds that everybody has, after everything is mended, to get everything.
         say: told what happens.
 
     Raises:
-        DevstackError: something does not start.
+        DevstackError: something does not start again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     chance = random.Random(seed)
@@ -53,7 +72,6 @@ async def run(
     world = World(writer)
     try:
         async with (
-            Rig(folder, chat=chat, say=say) as rig,
             Record(world, rig.engines.kafka_url, random.Random(seed + 2)) as record,
             Cast(world, rig.gateway_urls, size or Size(), chance) as cast,
         ):
@@ -66,7 +84,7 @@ async def run(
                 await nemesis.run(one)
                 await _healed(world, patience, say)
                 cast.welcome(f"newcomer{number}")
-                await asyncio.sleep(CALM_SECONDS)
+                await asyncio.sleep(min(CALM_SECONDS, patience))
             while world.acknowledged < sends:
                 await asyncio.sleep(0.1)
             await cast.fall_silent(patience)
