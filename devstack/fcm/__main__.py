@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from devstack.fcm.accounts import Accounts, ServiceAccount, create
-from devstack.fcm.listener import listen
+from devstack.fcm.listener import Listener
 from devstack.fcm.server import Standin
 from devstack.ports import LOOPBACK
 
@@ -20,9 +20,10 @@ async def serve(file: Path, port: int) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    server = await listen(standin.handle, LOOPBACK, port)
+    listener = Listener(standin.handle)
+    await listener.open(LOOPBACK, port)
     await ended.wait()
-    server.close()
+    await listener.close()
 
 
 def main(arguments: list[str]) -> int:

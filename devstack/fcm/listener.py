@@ -1,7 +1,6 @@
 """HTTP/1.1 on the loopback interface, no more than the stand-in needs: it can also not answer."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, urlsplit
 
@@ -32,20 +31,49 @@ class Reply(msgspec.Struct, frozen=True):
 Handler = Callable[[Request], Awaitable[Reply | None]]  # None: the connection breaks without an answer
 
 
-async def listen(handler: Handler, host: str, port: int) -> asyncio.Server:
-    """Serve until the server is closed."""
+class Listener:
+    """A server.
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+    Arguments:
+        handler: answers requests.
+    """
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def open(self, host: str, port: int) -> int:
+        """Begin to answer. Returns the port, which is a free one if 0 was asked for."""
+        self._server = await asyncio.start_server(self._accept, host, port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Break off what is under way, and end."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._connections:
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
             while (request := await _read(reader)) is not None:
-                reply = await handler(request)
+                reply = await self._handler(request)
                 if reply is None:
                     break
                 writer.write(_encode(reply))
                 await writer.drain()
-        writer.transport.abort()
-
-    return await asyncio.start_server(serve, host, port)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            pass
+        finally:
+            writer.transport.abort()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

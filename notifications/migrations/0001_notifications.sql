@@ -76,7 +76,7 @@ CREATE TABLE messages (
     notified   uuid[]      NOT NULL DEFAULT '{}'      -- users
 );
 CREATE INDEX messages_look_at ON messages (look_at);
-CREATE INDEX messages_room ON messages (room_id, seq);
+CREATE INDEX messages_room ON messages (room_id, looks, seq);
 
 -- What is to be sent, in the order of ids per device. `subject_id` is that of a message, or of the event of a registration.
 CREATE TABLE notifications (

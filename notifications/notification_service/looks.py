@@ -54,7 +54,7 @@ class Looks:
     async def turn(self) -> bool:
         """Look at some messages. Returns whether more may be due."""
         claim = uuid7()
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
             taken = await store.take_messages(connection, claim, MESSAGES, CLAIM_SECONDS)
         if not taken:
             return False

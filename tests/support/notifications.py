@@ -34,7 +34,7 @@ from contracts.internal import (
     UserRecords,
 )
 from devstack.fcm.accounts import Accounts, ServiceAccount, create
-from devstack.fcm.listener import Reply, Request, listen
+from devstack.fcm.listener import Listener, Reply, Request
 from devstack.fcm.server import Control, Delivery, Standin
 from notification_service.app import create_app
 from notification_service.settings import Settings
@@ -116,25 +116,26 @@ class Others:
         self.strangers: set[UUID] = set()  # members of nothing
         self.lost: list[str] = []
         self.asked: list[str] = []  # paths
-        self._server: asyncio.Server | None = None
+        self._listener = Listener(self._answer)
+        self._port = 0
 
     @property
     def url(self) -> str:
         """Where they are."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"http://127.0.0.1:{self._port}"
 
     async def open(self) -> None:
         """Begin to answer."""
-        self._server = await listen(self._answer, "127.0.0.1", 0)
+        self._port = await self._listener.open("127.0.0.1", 0)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End."""
-        if self._server is not None:
-            self._server.close()
+        await self._listener.close()
 
     def know(self, place: Place) -> None:
-        """A room exists."""
+        """A room exists, and who is in it."""
+        for person in place.members:
+            self.users[person.id] = UserRecord(person.id, person.name, person.name, rfc3339(NOW) or "")
         kind = "direct" if place.name is None else "group"
         members = [person.id for person in place.members]
         self.rooms[place.id] = msgspec.convert(
@@ -178,7 +179,7 @@ class Fcm:
         self.account = folder / "service-account.json"
         create(self.account)
         self.standin = Standin(Accounts(msgspec.json.decode(self.account.read_bytes(), type=ServiceAccount)))
-        self._server: asyncio.Server | None = None
+        self._listener = Listener(self.standin.handle)
         self._port = 0
 
     @property
@@ -188,13 +189,11 @@ class Fcm:
 
     async def open(self) -> None:
         """Begin to answer, at the same place as before."""
-        self._server = await listen(self.standin.handle, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._port = await self._listener.open("127.0.0.1", self._port)
 
-    def close(self) -> None:
-        """Be away for new connections; those that are there stay."""
-        if self._server is not None:
-            self._server.close()
+    async def close(self) -> None:
+        """Be away."""
+        await self._listener.close()
 
     def told(self, **control: Any) -> None:
         """Tell it what to do."""

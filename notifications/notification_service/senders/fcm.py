@@ -167,23 +167,22 @@ def result_of(status: int, headers: Mapping[str, str], body: bytes) -> Result:
         return Result("refused", reason=reason)  # the application of another project
     if status in (401, 403, 404, 408) or status >= 500 or status == 429:
         retry_after = retry_after_seconds(headers.get("retry-after", ""))
-        if status == 429 and not retry_after:
-            retry_after = QUOTA_SECONDS
+        if retry_after is None:
+            retry_after = QUOTA_SECONDS if status == 429 else 0.0
         known = status < 500 or status == 503  # other errors may come after the message was accepted
         return Result("later", known=known, retry_after=retry_after, slow_down=status in (429, 503), reason=reason)
     return Result("refused", reason=reason)
 
 
-def retry_after_seconds(text: str) -> float:
-    """The seconds of a `Retry-After` header (RFC 9110, section 10.2.3), 0 when it says nothing."""
-    seconds = 0.0
+def retry_after_seconds(text: str) -> float | None:
+    """The seconds of a `Retry-After` header (RFC 9110, section 10.2.3), None when it says nothing."""
     if text.isascii() and text.isdigit():
-        seconds = float(text)
-    elif text:
-        try:
-            moment = email.utils.parsedate_to_datetime(text)
-        except ValueError:
-            return 0.0
-        if moment.tzinfo is not None:
-            seconds = (moment - datetime.datetime.now(datetime.UTC)).total_seconds()
+        return min(float(text), MAX_RETRY_AFTER_SECONDS)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    seconds = (moment - datetime.datetime.now(datetime.UTC)).total_seconds()
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

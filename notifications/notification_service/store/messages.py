@@ -8,6 +8,8 @@ from chassis.postgres import Connection
 
 from ..model import Message
 
+TAKING = 0x6C6F6F6B73  # "looks"
+
 
 async def insert_messages(connection: Connection, messages: Sequence[Message], not_before: float) -> None:
     """Have messages looked at, those that are younger than `not_before` seconds."""
@@ -39,14 +41,22 @@ async def delete_message(connection: Connection, message_id: UUID) -> None:
 
 
 async def take_messages(connection: Connection, claim: UUID, limit: int, claim_seconds: float) -> list[Message]:
-    """Those that are due to be looked at, for this worker alone until the claim is over."""
+    """Those that are due to be looked at, for this worker alone until the claim is over. In a transaction.
+
+    Of a room, nothing is taken behind what another worker is looking at, or what has to wait: so that people are told
+    in the order in which it was said. Workers take one after the other, since they do not see claims before a commit.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", TAKING)
     rows = await connection.fetch(
         """UPDATE messages m
               SET claim = $1, look_at = clock_timestamp() + make_interval(secs => $3)
-             FROM (SELECT id
-                     FROM messages
-                    WHERE look_at <= clock_timestamp()
-                 ORDER BY look_at, room_id, seq
+             FROM (SELECT d.id
+                     FROM messages d
+                    WHERE d.look_at <= clock_timestamp()
+                      AND NOT EXISTS (SELECT FROM messages e
+                                       WHERE e.room_id = d.room_id AND e.looks = d.looks AND e.seq < d.seq
+                                         AND e.look_at > clock_timestamp())
+                 ORDER BY d.look_at, d.room_id, d.seq
                     LIMIT $2
                       FOR UPDATE SKIP LOCKED) AS due
             WHERE m.id = due.id
@@ -104,10 +114,11 @@ async def delete_messages(connection: Connection, ids: Sequence[UUID]) -> None:
 
 
 async def put_back(connection: Connection, ids: Sequence[UUID], claim: UUID, seconds: float) -> None:
-    """Have these looked at in so many seconds."""
+    """Have these looked at in so many seconds, in the order in which they were said."""
     await connection.execute(
         """UPDATE messages
-              SET claim = NULL, look_at = clock_timestamp() + make_interval(secs => $3)
+              SET claim = NULL,
+                  look_at = CASE WHEN $3 > 0 THEN clock_timestamp() + make_interval(secs => $3) ELSE created_at END
             WHERE id = ANY ($1::uuid[]) AND claim = $2""",
         ids,
         claim,

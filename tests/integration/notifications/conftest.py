@@ -37,7 +37,7 @@ async def fcm(account: Fcm) -> AsyncIterator[Fcm]:
     account.told(forget=True, failures=[], unregistered=[], invalid=[], delay_seconds=0, token_failures=0)
     await account.open()
     yield account
-    account.close()
+    await account.close()
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def others() -> AsyncIterator[Others]:
     others = Others()
     await others.open()
     yield others
-    others.close()
+    await others.close()
 
 
 @pytest.fixture(scope="module")

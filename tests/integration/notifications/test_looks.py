@@ -4,7 +4,6 @@ import pytest
 
 from chassis.times import rfc3339, utc_now
 from contracts import events as kinds
-from contracts.internal import UserRecord
 from notification_service import looks
 from tests.integration.notifications.conftest import StartWorker
 from tests.support.notifications import Fcm, Others, Person, Place, Worker, until
@@ -162,7 +161,6 @@ async def test_a_room_from_before_the_topic_began_is_asked_for(
 ) -> None:
     place = Place(alice, bob, name="Old friends")
     others.know(place)
-    others.users = {alice.id: UserRecord(alice.id, alice.name, alice.name, rfc3339(utc_now()) or "")}
     await worker.tell(bob.device_registered())
     others.away.add("chat")
     await worker.tell(place.says(alice, "one"))
