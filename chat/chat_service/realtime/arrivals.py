@@ -21,7 +21,7 @@ from ..store import rooms as room_store
 from ..store.members import Membership
 from . import events, protocol
 from .broker import Broker, BrokerAway
-from .chase import Chase
+from .chase import Chase, Known
 from .codes import CloseCode
 from .feed import Feed
 from .history import History
@@ -39,15 +39,15 @@ class Opening(msgspec.Struct):
     """What was found out before the socket was accepted; the rooms are held until `begin` or `abandon`.
 
     Arguments:
-        told: the `last_seq` of each room in `session.ready`, where a client without a position of its own goes on; kept
-            while its `session.resume` is waited for.
+        told: `last_seq` and `rev` of each room in `session.ready`, where a client without a position of its own goes
+            on; kept while its `session.resume` is waited for.
     """
 
     user: User
     rooms: list[LiveRoom]
     memberships: dict[UUID, Membership]
     rooms_rev: int
-    told: dict[UUID, int] = {}
+    told: dict[UUID, tuple[int, int]] = {}
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -55,12 +55,14 @@ class Wanted(msgspec.Struct, frozen=True):
 
     Arguments:
         positions: the last seq it has, by room.
+        revs: up to which it knows the changes of these messages, by room; of others it wants those from now on.
         history_of: the room whose last messages it wants.
         epoch: the life of the database that the positions are from; None if it does not say.
         by_frame: the positions come in its first frame.
     """
 
     positions: Mapping[UUID, int] = {}
+    revs: Mapping[UUID, int] = {}
     history_of: UUID | None = None
     epoch: str | None = None
     by_frame: bool = False
@@ -115,7 +117,7 @@ class Arrivals:
         self._hub.rooms_revs.setdefault(session.user_id, opening.rooms_rev)
         session.write(protocol.frame(events.SessionReady(self._ready(session, opening))))
         if wanted.by_frame:
-            opening.told = {room.id: room.seq for room in opening.rooms}
+            opening.told = {room.id: (room.seq, room.rev) for room in opening.rooms}
             timer = asyncio.get_running_loop().call_later(RESUME_FRAME_SECONDS, self.resume, session, Wanted())
             self._waiting[session] = (opening, wanted, timer)
         else:
@@ -151,16 +153,19 @@ class Arrivals:
         other_life = wanted.epoch is not None and wanted.epoch != self.epoch
         for room in opening.rooms:
             since, rev = positions.get(room.id), opening.memberships[room.id].rev
-            if since is not None and other_life:
-                session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
-                since = room.seq
-            if room.id == history_of and since is None:
-                self._spawn(session, self._catch_up.with_history(session, room, rev), room)
-                continue
+            told_seq, told_rev = opening.told.get(room.id, (room.seq, room.rev))
             if since is None:
-                since = opening.told.get(room.id, room.seq)
-            if since != room.seq or room.rev > rev:
-                self._spawn(session, self._catch_up.chase(session, room, since, rev), room)
+                known = Known.now(room, told_seq, told_rev)
+            elif other_life:
+                session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq, room.rev))))
+                known = Known.now(room, room.seq, room.rev)
+            else:
+                known = Known.now(room, since, wanted.revs.get(room.id, told_rev))
+            if room.id == history_of and since is None:
+                known.seq = known.first = room.seq
+                self._spawn(session, self._catch_up.with_history(session, room, known, rev), room)
+            elif known.seq != room.seq or known.rev != room.rev or room.rev > rev or self._is_read(room):
+                self._spawn(session, self._catch_up.chase(session, room, known, rev), room)
             else:
                 self._hub.attach(session, room)
                 self._feed.release(room)
@@ -185,8 +190,12 @@ class Arrivals:
         self._presence.left(session)
         self._broker.unsubscribe([keys.user_channel(session.user_id).encode()])
 
-    async def join(self, session: Session, room_id: UUID, since: int | None) -> bool:
+    async def join(self, session: Session, room_id: UUID, since: int | None, known_rev: int | None) -> bool:
         """`room.join`: history to the session, which is attached if it was not.
+
+        Arguments:
+            since: the last message that the client has; None gives it the last ones.
+            known_rev: up to which it knows the changes of messages up to `since`; None to be given no earlier ones.
 
         Returns:
             False when the user is no member.
@@ -199,13 +208,18 @@ class Arrivals:
         try:
             while room.seq < row.last_seq:
                 await self._feed.repairs.catch_up(room)
-            if since is None:
+            if not self.is_arriving(session, room_id) and (room_id not in session.rooms or known_rev is not None):
+                self._hub.flush(room)
+                self._hub.detach(session, room)  # so that earlier changes come before later ones
+                rev = room.rev if known_rev is None else known_rev
+                known = Known.now(room, room.seq if since is None else since, rev)
+                arriving = self._catch_up.with_history if since is None else self._catch_up.with_pages
+                with self._on_the_way(session, room_id):
+                    await self._arrive(session, arriving(session, room, known, row.rev))
+            elif since is None:
                 await self._history.write_last(session, room, room.seq + 1)
             else:
                 await self._history.write_since(session, room, since)
-            if room_id not in session.rooms and not self.is_arriving(session, room_id):
-                with self._on_the_way(session, room_id):
-                    await self._catch_up.chase(session, room, room.seq, row.rev)
         finally:
             self._feed.release(room)
         return True
@@ -218,7 +232,7 @@ class Arrivals:
             [room] = await self._feed.open_rooms([room_id])
             try:
                 session.write(protocol.frame(events.RoomCreated(view)))
-                await self._catch_up.chase(session, room, view.joined_seq, -1)
+                await self._catch_up.chase(session, room, Known.now(room, view.joined_seq, view.rev), -1)
             finally:
                 self._feed.release(room)
 
@@ -242,6 +256,10 @@ class Arrivals:
         session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
 
     # --- the parts ----------------------------------------------------------------------------------------------------
+
+    def _is_read(self, room: LiveRoom) -> bool:
+        """Whether the room is being read: then nobody is attached, see Repairs."""
+        return self._feed.repairs.under_way(room)
 
     def _ready(self, session: Session, opening: Opening) -> events.Ready:
         return events.Ready(

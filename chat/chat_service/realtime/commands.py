@@ -21,6 +21,7 @@ from ..store import rooms as room_store
 from . import events, protocol
 from .arrivals import Arrivals, Wanted
 from .bells import Bells
+from .changing import Changing
 from .codes import ErrorCode
 from .hub import Hub
 from .keeper import Keeper
@@ -52,6 +53,7 @@ class Commands:
         database: Postgres,
         hub: Hub,
         ledger: Ledger,
+        changing: Changing,
         arrivals: Arrivals,
         bells: Bells,
         guard: Guard,
@@ -62,6 +64,7 @@ class Commands:
         self._database = database
         self._hub = hub
         self._ledger = ledger
+        self._changing = changing
         self._arrivals = arrivals
         self._bells = bells
         self._guard = guard
@@ -74,12 +77,15 @@ class Commands:
         self._keeper.remove(session)
         self._outside.pop(session, None)
         self._behind.pop(session, None)
+        self._changing.forget(session)
         self._arrivals.leave(session)
 
     def command(self, session: Session, command: protocol.Command) -> None:
         """See session.Handler."""
         if isinstance(command, protocol.Send):
             self._send(session, command.data)
+        elif isinstance(command, (protocol.Edit, protocol.Delete)):
+            self._change(session, command.data)
         elif isinstance(command, protocol.Ping):
             session.good_frame()
             session.write(protocol.PONG)
@@ -99,21 +105,18 @@ class Commands:
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def _send(self, session: Session, data: protocol.SendData) -> None:
-        mistake = policy.content_mistake(data.content)
-        client_id = data.client_id
-        if client_id is not None and not policy.is_client_id(client_id):
-            session.bad_frame(f"client_id has 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters", None)
-        elif mistake == "too_long":
-            session.write(protocol.error(ErrorCode.TOO_LONG, DETAILS[ErrorCode.TOO_LONG], client_id=client_id))
-        elif mistake is not None:
-            session.bad_frame("content is empty" if mistake == "empty" else "U+0000 is not allowed", client_id)
-        else:
-            session.good_frame()
-            inside = data.room in session.rooms or self._arrivals.is_arriving(session, data.room)
-            if inside and session not in self._outside:
-                self._submit(session, data)  # the ledger looks whether he is still in it
-            else:  # a stranger; or a member whom no bell has told, so the truth is asked
-                self._send_from_outside(session, data)
+        if _is_refused(session, data.client_id, data.content):
+            return
+        inside = data.room in session.rooms or self._arrivals.is_arriving(session, data.room)
+        if inside and session not in self._outside:
+            self._submit(session, data)  # the ledger looks whether he is still in it
+        else:  # a stranger; or a member whom no bell has told, so the truth is asked
+            self._send_from_outside(session, data)
+
+    def _change(self, session: Session, data: protocol.EditData | protocol.DeleteData) -> None:
+        content = data.content if isinstance(data, protocol.EditData) else None
+        if not _is_refused(session, data.client_id, content):
+            self._changing.submit(session, data)
 
     def _submit(self, session: Session, data: protocol.SendData) -> None:
         if session in self._behind and self._is_behind(session, data):
@@ -233,13 +236,17 @@ class Commands:
             self._bells.delivered(data.room, session.user_id, seq)
 
     async def _join(self, session: Session, data: protocol.JoinData) -> None:
-        if await self._arrivals.join(session, data.room, data.since):
+        if await self._arrivals.join(session, data.room, data.since, data.rev):
             session.good_frame()
         else:
             self._not_a_member(session)
 
     def _resume(self, session: Session, data: protocol.ResumeData) -> None:
-        wanted = Wanted(positions={room: seqs[0] for room, seqs in data.rooms.items()}, epoch=data.epoch)
+        wanted = Wanted(
+            positions={room: known[0] for room, known in data.rooms.items()},
+            revs={room: known[1] for room, known in data.rooms.items() if len(known) == 2},
+            epoch=data.epoch,
+        )
         if self._arrivals.resume(session, wanted):
             session.good_frame()
         else:
@@ -282,6 +289,21 @@ class Commands:
             if not postgres.is_away(error):
                 logger.exception("a command failed")
             session.write(_unavailable(client_id))
+
+
+def _is_refused(session: Session, client_id: str | None, content: str | None) -> bool:
+    """Whether a frame cannot be carried out, which it has been answered then; None is no content to look at."""
+    mistake = None if content is None else policy.content_mistake(content)
+    if client_id is not None and not policy.is_client_id(client_id):
+        session.bad_frame(f"client_id has 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters", None)
+    elif mistake == "too_long":
+        session.write(protocol.error(ErrorCode.TOO_LONG, DETAILS[ErrorCode.TOO_LONG], client_id=client_id))
+    elif mistake is not None:
+        session.bad_frame("content is empty" if mistake == "empty" else "U+0000 is not allowed", client_id)
+    else:
+        session.good_frame()
+        return False
+    return True
 
 
 def _too_much(client_id: str | None) -> bytes:

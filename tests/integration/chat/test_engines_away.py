@@ -264,13 +264,13 @@ async def test_another_life_of_the_database_resets_rooms_instead_of_discarding_m
         )
         await link.close()
         await until(lambda: _answers(pod, room, alice), "the new server")
-        assert await b.next("room.reset") == {"room": str(room), "last_seq": 3}
+        assert await b.next("room.reset") == {"room": str(room), "last_seq": 3, "rev": 0}
         ack = await a.say(room, "new")
         assert ack["seq"] == 4
         assert [(m["seq"], m["content"]) for m in await b.messages(1)] == [(4, "new")]
         async with pod.connect(bob, f"&resume={room}:5&epoch={before}") as again:
             assert again.ready["epoch"] == "another-life"
-            assert await again.next("room.reset") == {"room": str(room), "last_seq": 4}
+            assert await again.next("room.reset") == {"room": str(room), "last_seq": 4, "rev": 0}
 
 
 def broker_up(pod: Pod) -> bool:
