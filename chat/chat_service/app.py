@@ -47,6 +47,7 @@ from .realtime.membership import MembershipChanges
 from .realtime.partners import Partners
 from .realtime.presence import Presence
 from .realtime.revoked import RevokedSessions
+from .realtime.sending import Sending
 from .realtime.session import Limits
 from .realtime.sightings import Sightings
 from .realtime.socketio.answers import Answers
@@ -110,7 +111,8 @@ def create_app(settings: Settings) -> Service:
     limited = settings.rate_limits == "on"
     limits = Limits(settings.frames_per_second if limited else 0, settings.frame_burst)
     changes = Changes(database, feed, presence)
-    commands = Commands(database, hub, ledger, Changing(changes), arrivals, bells, guard, keeper, limits)
+    sending = Sending(database, hub, ledger, arrivals)
+    commands = Commands(database, sending, Changing(changes), arrivals, bells, guard, keeper, limits)
     membership = MembershipChanges(database, hub, arrivals, rooms)
     bells.on_membership, bells.on_renamed = membership.heard, membership.renamed
     revoked = RevokedSessions(redis, keeper)

@@ -6,7 +6,7 @@ A session is on its way into a room by one task at a time, however many bells, f
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from contracts import keys
 from ..model import Room, User
 from ..store import members as member_store
 from ..store import rooms as room_store
-from ..store.members import Membership
 from . import events, protocol
 from .broker import Broker, BrokerAway
 from .chase import Chase, Known
@@ -28,44 +27,12 @@ from .history import History
 from .hub import Hub, LiveRoom
 from .presence import Presence
 from .session import Session
+from .wanted import Opening, Wanted
 
 logger = logging.getLogger(__name__)
 
 ARRIVAL_SECONDS = 2.0
 RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; then it gets what is new from now on
-
-
-class Opening(msgspec.Struct):
-    """What was found out before the socket was accepted; the rooms are held until `begin` or `abandon`.
-
-    Arguments:
-        told: `last_seq` and `rev` of each room in `session.ready`, where a client without a position of its own goes
-            on; kept while its `session.resume` is waited for.
-    """
-
-    user: User
-    rooms: list[LiveRoom]
-    memberships: dict[UUID, Membership]
-    rooms_rev: int
-    told: dict[UUID, tuple[int, int]] = {}
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """Where a client wants to go on.
-
-    Arguments:
-        positions: the last seq it has, by room.
-        revs: up to which it knows the changes of these messages, by room; of others it wants those from now on.
-        history_of: the room whose last messages it wants.
-        epoch: the life of the database that the positions are from; None if it does not say.
-        by_frame: the positions come in its first frame.
-    """
-
-    positions: Mapping[UUID, int] = {}
-    revs: Mapping[UUID, int] = {}
-    history_of: UUID | None = None
-    epoch: str | None = None
-    by_frame: bool = False
 
 
 class Arrivals:
@@ -142,11 +109,13 @@ class Arrivals:
                 if not self.is_arriving(session, room_id):
                     session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
             elif other_life:
-                session.write(protocol.frame(events.RoomReset(events.Reset(room_id, room.seq))))
-            elif since != room.seq:
+                session.write(protocol.frame(events.RoomReset(events.Reset(room_id, room.seq, room.rev))))
+            elif since != room.seq or wanted.revs.get(room_id, room.rev) != room.rev:
                 room.holders += 1
+                self._hub.flush(room)
                 self._hub.detach(session, room)
-                self._spawn(session, self._catch_up.chase(session, room, since, room.rev), room)
+                known = Known.now(room, since, wanted.revs.get(room_id, room.rev))
+                self._spawn(session, self._catch_up.chase(session, room, known, room.rev), room)
 
     def _enter(self, session: Session, opening: Opening, wanted: Wanted) -> None:
         positions, history_of = wanted.positions, wanted.history_of

@@ -9,19 +9,19 @@ from chassis import postgres
 from ..changes import Changes
 from . import events, protocol
 from .codes import ErrorCode
+from .refusals import DETAILS, too_much, unavailable
 from .session import Session
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 200  # of one session
-RETRY_AFTER_SECONDS = 1.0
 
 Wish = protocol.EditData | protocol.DeleteData
 _REFUSALS = {
-    "no_room": (ErrorCode.NOT_A_MEMBER, "you are not in this room"),
-    "no_message": (ErrorCode.MESSAGE_NOT_FOUND, "there is no such message in this room"),
-    "forbidden": (ErrorCode.NOT_THE_AUTHOR, "it is somebody else's message"),
-    "deleted": (ErrorCode.MESSAGE_DELETED, "the message has been deleted"),
+    "no_room": ErrorCode.NOT_A_MEMBER,
+    "no_message": ErrorCode.MESSAGE_NOT_FOUND,
+    "forbidden": ErrorCode.NOT_THE_AUTHOR,
+    "deleted": ErrorCode.MESSAGE_DELETED,
 }
 
 
@@ -45,7 +45,7 @@ class Changing:
         elif len(waiting) < MAX_WAITING:
             waiting.append(wish)
         else:
-            _refuse(session, wish, ErrorCode.RATE_LIMITED, "too much at once", RETRY_AFTER_SECONDS)
+            session.write(too_much(wish.client_id))
 
     async def _work_off(self, session: Session, waiting: deque[Wish]) -> None:
         try:
@@ -57,7 +57,8 @@ class Changing:
                     change = await self._changes.delete(session.user_id, wish.room, wish.seq)
                 waiting.popleft()
                 if change.message is None:
-                    _refuse(session, wish, *_REFUSALS[change.outcome])
+                    code = _REFUSALS[change.outcome]
+                    session.write(protocol.error(code, DETAILS[code], client_id=wish.client_id))
                 else:
                     done = events.Changed(wish.client_id, wish.room, wish.seq, change.message.id, change.message.rev)
                     session.write(protocol.frame(events.ChatChanged(done)))
@@ -65,11 +66,7 @@ class Changing:
             if not postgres.is_away(error):
                 logger.exception("a change of a message failed")
             for wish in waiting:  # those behind it too, so that none of them comes before it when it is repeated
-                _refuse(session, wish, ErrorCode.UNAVAILABLE, "try again", RETRY_AFTER_SECONDS)
+                session.write(unavailable(wish.client_id))
         finally:
             if self._waiting.get(session) is waiting:
                 del self._waiting[session]
-
-
-def _refuse(session: Session, wish: Wish, code: ErrorCode, detail: str, retry_after: float | None = None) -> None:
-    session.write(protocol.error(code, detail, client_id=wish.client_id, retry_after=retry_after))

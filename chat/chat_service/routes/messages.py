@@ -53,8 +53,8 @@ class NewMessage(msgspec.Struct):
 class NewWords(msgspec.Struct):
     """What a message is to say: `content` (or `message`)."""
 
-    content: str | None = None
-    message: str | None = None
+    content: Content | None = None
+    message: Content | None = None
 
 
 class Mark(msgspec.Struct):

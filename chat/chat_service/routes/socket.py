@@ -23,13 +23,14 @@ from contracts.sockets import CONNECTION_HEADER
 from ..model import MAX_SEQ, user_of
 from ..people import People
 from ..realtime.admission import Admission
-from ..realtime.arrivals import Arrivals, Wanted
+from ..realtime.arrivals import Arrivals
 from ..realtime.asyncapi import ADDRESS, MAX_RESUMED_ROOMS, SHORT_ADDRESS, encoded
 from ..realtime.fallback import QuartTransport, serve
 from ..realtime.keeper import Keeper
 from ..realtime.live import encode_user
 from ..realtime.protocol import MAX_EPOCH_CHARACTERS
 from ..realtime.session import Handler, Session
+from ..realtime.wanted import Wanted
 
 SUBPROTOCOL = "bearer"
 TICKET_SECONDS = 30

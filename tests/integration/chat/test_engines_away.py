@@ -11,7 +11,7 @@ import pytest
 import websockets
 from redis.asyncio import Redis
 
-from chat_service.realtime import commands, epoch
+from chat_service.realtime import epoch, sending
 from contracts import keys
 from tests.support.auth import User
 from tests.support.chat import Pod, component, until
@@ -124,7 +124,7 @@ async def test_while_postgres_is_frozen_sends_are_unavailable_and_sockets_stay(
 async def test_what_was_on_its_way_behind_a_message_that_was_given_up_keeps_its_place(
     start_pod: StartPod, people: People, postgres_link: tuple[Link, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "BEHIND_SECONDS", 30)
+    monkeypatch.setattr(sending, "BEHIND_SECONDS", 30)
     link, url = postgres_link
     pod = await start_pod("chat-1", database_url=url)
     alice, bob = people(2)
