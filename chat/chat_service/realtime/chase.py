@@ -7,6 +7,7 @@ the order of their revs.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import TypeVar
 
 import msgspec
@@ -112,7 +113,7 @@ class Chase:
             if not is_member:
                 session.write(protocol.frame(events.RoomRemoved(events.InRoom(room.id))))
                 return
-            fresh = [row for row in rows if row.seq <= room.seq and row.rev <= room.rev]
+            fresh = list(takewhile(lambda row: row.seq <= room.seq and row.rev <= room.rev, rows))
             missed = [row for row in changes if known.lacks(row)]
             _write(session, [*map(live_message_of_row, fresh), *map(live_change_of_row, missed)])
             if len(rows) < PAGE:

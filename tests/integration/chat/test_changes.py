@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from chat_service.store import messages as store
@@ -330,6 +331,33 @@ async def test_a_resume_brings_what_was_changed_of_what_one_has(pods: tuple[Pod,
             await b.next("chat.message")
             await b.next("chat.deleted")
             assert (await b.next("chat.edited"))["content"] == "later"
+            assert await b.quiet() == []
+
+
+async def test_what_the_room_has_not_heard_of_makes_no_gap_in_a_resume(
+    start_pod: StartPod, people: People, database_url: str
+) -> None:
+    pod = await start_pod("chat-1")
+    alice, bob = people(2)
+    room = await pod.direct(alice, bob)
+    async with pod.connect(alice) as a:
+        for number in range(1, 6):
+            await a.say(room, str(number))
+        connection = await asyncpg.connect(database_url)
+        try:
+            await store.edit_message(connection, room, 3, alice.id, "three")  # and nobody rings
+        finally:
+            await connection.close()
+        async with pod.connect(bob, f"&resume={room}:1:0") as b:
+            assert [(m["seq"], m["content"]) for m in await b.messages(4)] == [
+                (2, "2"),
+                (3, "three"),
+                (4, "4"),
+                (5, "5"),
+            ]
+            assert (await a.next("chat.edited"))["content"] == "three"
+            await edit(a, room, 1, "one")
+            assert (await b.next("chat.edited"))["rev"] == 2
             assert await b.quiet() == []
 
 
