@@ -84,7 +84,7 @@ def command(
     for name, value in arguments.items():
         words += ["--build-arg", f"{name}={value}"]
     if builder != "docker":
-        words += ["--timestamp", str(what.epoch), "--format", "docker"]
+        words += ["--timestamp", str(what.epoch), "--format", "oci"]  # docker's holds a random host name
         if environment.get("PIP_CERT", "").startswith(CERTIFICATES):
             words += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
     return [*words, "."]
