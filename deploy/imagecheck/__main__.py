@@ -18,7 +18,7 @@ from devstack.engines import Engines
 from parley_client import Parley
 
 from ..image import source
-from .containers import CheckFailed, Limits, Storage, missing
+from .containers import CheckFailed, Limits, NotHere, Storage, missing
 from .platform import Platform
 
 GOING_AWAY = 1012
@@ -53,8 +53,9 @@ async def build(storage: Storage) -> None:
 
 
 async def drain(platform: Platform, storage: Storage, name: str) -> None:
-    """SIGTERM: exit code 0 within the grace period that the chart gives, and nobody is cut off."""
+    """PreStop, then SIGTERM: exit code 0 within the grace period that the chart gives."""
     pod = platform.pods[name]
+    await storage.execute(name, *pod.pre_stop)
     code, seconds = await storage.terminate(name, pod.grace_seconds)
     said = await storage.logs(name)
     expect(code == 0, f"{name} ended with {code}:\n{said[-2000:]}")
@@ -88,9 +89,7 @@ async def run(platform: Platform, storage: Storage, databases: dict[str, str]) -
             code = await asyncio.wait_for(closing, 5)
         expect(code == GOING_AWAY, f"the socket was closed with {code}, not {GOING_AWAY}")
         say(f"socket           told to go elsewhere, closed with {code}")
-    for name in platform.pods:
-        if name != "chat":
-            await drain(platform, storage, name)
+    await asyncio.gather(*(drain(platform, storage, name) for name in platform.pods if name != "chat"))
 
 
 async def _until_closed(socket: websockets.ClientConnection) -> int | None:
@@ -111,7 +110,7 @@ async def check(folder: Path) -> None:
         await build(storage)
         async with Engines.start(folder / "engines", kafka=True, durable=False) as engines:
             platform = Platform(storage, engines, folder)
-            names = [name for name, pod in platform.pods.items() if name != "gateway" and pod]
+            names = [name for name, pod in platform.pods.items() if pod.has_database]
             databases = {name: await engines.create_database(name) for name in names}
             try:
                 await run(platform, storage, databases)
@@ -133,12 +132,15 @@ def main(words: Sequence[str] | None = None) -> int:
     folder.chmod(0o755)
     try:
         asyncio.run(check(folder))
+    except NotHere as error:
+        say(f"The image is not checked: {error}")
     except CheckFailed as error:
         print(f"image check: {error}", file=sys.stderr)  # noqa: T201
         return 1
+    else:
+        say("image check: all is well")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    say("image check: all is well")
     return 0
 
 

@@ -24,6 +24,10 @@ PACKAGES = "python3-minimal,python3-venv,ca-certificates"
 BASE, TAG = "localhost/parley-base:check", "localhost/parley:check"
 
 
+class NotHere(Exception):
+    """This machine cannot be used for the check; `str()` says why."""
+
+
 class CheckFailed(Exception):
     """The image, or a service in it, does not do what it should; `str()` says what."""
 
@@ -84,9 +88,16 @@ class Storage:
         return ["podman", *self._options, *engine, *words]
 
     async def make_base(self) -> None:
-        """An image of Debian with Python, from Debian's packages alone."""
+        """An image of Debian with Python, from Debian's packages alone.
+
+        Raises:
+            NotHere: they cannot be had.
+        """
         archive = self.folder / "base.tar"
-        await output("mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(archive))
+        try:
+            await output("mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(archive))
+        except CheckFailed as error:
+            raise NotHere(f"Debian's packages cannot be had: {error}") from None
         buildah = ["buildah", *self._options]
         name = (await output(*buildah, "from", "scratch")).strip()
         await output(*buildah, "add", "--quiet", name, str(archive), "/")

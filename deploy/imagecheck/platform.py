@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +15,9 @@ from devstack.engines import Engines
 from devstack.ports import Ports
 
 from ..render import Object, render
+from ..schema import SERVICES
 from ..tools import tools
-from .containers import CheckFailed, Limits, Storage
+from .containers import CheckFailed, Limits, Storage, output
 
 START_SECONDS = 60.0
 DATABASE = "DATABASE_URL"
@@ -29,6 +31,8 @@ class Pod(msgspec.Struct, frozen=True):
     environment: dict[str, str]
     limits: Limits
     grace_seconds: int
+    pre_stop: list[str]
+    has_database: bool
     files: dict[str, str]  # where, by variable
 
 
@@ -49,6 +53,8 @@ def pods_of(objects: list[Object]) -> list[Pod]:
                     data[one["metadata"]["name"]] | plain,
                     Limits(container["resources"]["limits"]["memory"], security["runAsUser"], security["runAsGroup"]),
                     spec["terminationGracePeriodSeconds"],
+                    container["lifecycle"]["preStop"]["exec"]["command"],
+                    DATABASE in [entry["name"] for entry in container["env"]],
                     {name: value for name, value in plain.items() if name.endswith("_FILE")},
                 )
             )
@@ -69,7 +75,8 @@ class Platform:
         self._engines = engines
         self._folder = folder
         ports = Ports()
-        self.pods = {pod.name: pod for pod in pods_of(render(tools(), {}))}
+        values = {"notifications": {"enabled": True}, "kafka": {"url": "kafka://kafka:9092"}}
+        self.pods = {pod.name: pod for pod in pods_of(render(tools(), values))}
         self._ports = {name: ports.choose() for name in self.pods}
         self._ops_ports = {name: ports.choose() for name in self.pods}
 
@@ -90,10 +97,13 @@ class Platform:
             "KAFKA_URL": self._engines.kafka_url,
             "AUTH_URL": address["auth"],
             "PROFILE_URL": address["profile"],
+            "CHAT_URLS": address["chat"],
             "CHAT_SERVICE": f"127.0.0.1:{self._ports['chat']}",
+            "FCM_URL": "http://127.0.0.1:1",
             "TRUSTED_PROXIES": "127.0.0.0/8",
         }
-        wanted = {name: value for name, value in changed.items() if name != "CHAT_SERVICE" or pod.name == "gateway"}
+        leave_out = "CHAT_URLS" if pod.name == "gateway" else "CHAT_SERVICE"  # it takes one of them
+        wanted = {name: value for name, value in changed.items() if name != leave_out}
         return pod.environment | wanted | ({DATABASE: database} if database else {})
 
     async def start(self, databases: Mapping[str, str]) -> dict[str, float]:
@@ -103,35 +113,30 @@ class Platform:
             databases: the owner's URL of each.
         """
         small = Limits("192Mi")
-        await asyncio.gather(
-            *(
-                self._storage.run(
-                    "python",
-                    "-m",
-                    "chassis.migrations",
-                    name,
-                    "--wait",
-                    "30",
-                    limits=small,
-                    environment={DATABASE: url},
-                )
-                for name, url in databases.items()
-            )
-        )
-        keys = self._folder / "signing-keys.json"
-        keys.write_text(await self._storage.run("python", "-m", "auth_service.keys", "print", limits=small))
-        keys.chmod(0o440)  # as a mounted Secret: of root, and of the pod's group
+        migrate = ["python", "-m", "chassis.migrations"]
+        for name, url in databases.items():
+            environment = {DATABASE: url}
+            await self._storage.run(*migrate, SERVICES[name], "--wait", "30", limits=small, environment=environment)
+        await self._make_files(small)
         took = {}
         for pod in sorted(self.pods.values(), key=lambda one: (one.name != "auth", one.name == "gateway")):
-            if keys.stat().st_gid != pod.limits.group:
-                os.chown(keys, 0, pod.limits.group)
-            mounts = dict.fromkeys([keys] if pod.files else [], next(iter(pod.files.values()), ""))
+            mounts = {self._folder / name: path for name, path in pod.files.items()}
             began = time.monotonic()
             environment = self._environment(pod, databases.get(pod.name))
             await self._storage.start(pod.name, pod.command, pod.limits, environment, mounts)
             await self._until_ready(pod.name)
             took[pod.name] = time.monotonic() - began
         return took
+
+    async def _make_files(self, limits: Limits) -> None:
+        """What Secrets hold as files, by the names of the variables that say where they are."""
+        keys = self._folder / "SIGNING_KEYS_FILE"
+        keys.write_text(await self._storage.run("python", "-m", "auth_service.keys", "print", limits=limits))
+        account = self._folder / "FCM_CREDENTIALS_FILE"
+        await output(sys.executable, "-m", "devstack.fcm", "create", str(account))
+        for file in (keys, account):
+            file.chmod(0o440)  # as a mounted Secret: of root, and of the pod's group
+            os.chown(file, 0, limits.group)
 
     async def _until_ready(self, name: str) -> None:
         give_up = time.monotonic() + START_SECONDS
