@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from devstack import web
+
 from .tools import ROOT
 
 BUILDERS = ("docker", "podman", "buildah")
@@ -101,6 +103,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except NoBuilder as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
+    try:
+        print(web.build())  # noqa: T201
+    except web.NotBuilt as error:
+        print(f"The image is without the web client: {error}.")  # noqa: T201
     print(f"building {given.tag} with {builder}")  # noqa: T201
     return subprocess.run(command(builder, given.tag, source(), base=given.base), cwd=ROOT, check=False).returncode  # noqa: S603
 
