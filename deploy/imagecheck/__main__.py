@@ -17,7 +17,6 @@ import websockets
 from devstack.engines import Engines
 from parley_client import Parley
 
-from ..image import source
 from .containers import CheckFailed, Limits, NotHere, Storage, missing
 from .platform import Platform
 
@@ -48,7 +47,11 @@ async def build(storage: Storage) -> None:
     say(
         f"image            {first[:19]}, built twice alike; {size / 1e6:.0f} MB, of which {added / 1e6:.0f} MB are ours"
     )
-    for name, value in {"version": source().version, "revision": source().revision, "title": "Parley"}.items():
+    for name, value in {
+        "version": storage.source.version,
+        "revision": storage.source.revision,
+        "title": "Parley",
+    }.items():
         expect(await storage.label(name) == value, f"the label {name} is not {value}")
 
 

@@ -78,6 +78,7 @@ class Storage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.source = source()  # once: somebody may commit meanwhile
         # The socket of a container's monitor lies below it, and a path of more than 107 bytes is refused.
         self._run = Path(tempfile.mkdtemp(prefix="pic"))
         self._options = ["--root", str(folder / "storage"), "--runroot", str(self._run), "--storage-driver", "overlay"]
@@ -107,7 +108,7 @@ class Storage:
 
     async def build(self) -> str:
         """Build the image, every step anew; its id."""
-        words = command("buildah", TAG, source(), base=BASE)
+        words = command("buildah", TAG, self.source, base=BASE)
         options = ["--pull-never", "--no-cache"]
         await output(
             "buildah", *self._options, "build", *options, *words[2:], environment={"BUILDAH_ISOLATION": "chroot"}

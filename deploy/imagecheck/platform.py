@@ -97,6 +97,7 @@ class Platform:
             "KAFKA_URL": self._engines.kafka_url,
             "AUTH_URL": address["auth"],
             "PROFILE_URL": address["profile"],
+            "CHAT_URL": address["chat"],
             "CHAT_URLS": address["chat"],
             "CHAT_SERVICE": f"127.0.0.1:{self._ports['chat']}",
             "FCM_URL": "http://127.0.0.1:1",

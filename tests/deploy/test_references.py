@@ -59,7 +59,7 @@ def test_addresses_of_services_are_services_with_that_port(rendered: Rendered) -
     looked_at = set()
     for pod in rendered.services():
         environment = rendered.environment(pod)
-        for name in {"AUTH_URL", "PROFILE_URL", "CHAT_URLS"} & environment.keys():
+        for name in {"AUTH_URL", "PROFILE_URL", "CHAT_URL", "CHAT_URLS"} & environment.keys():
             parts = urlsplit(environment[name])
             (port,) = [one for one in services[parts.hostname or ""]["spec"]["ports"] if one["port"] == parts.port]
             assert port["targetPort"] == "http"
@@ -71,7 +71,7 @@ def test_addresses_of_services_are_services_with_that_port(rendered: Rendered) -
             (chat,) = selected(rendered, services[host]["spec"]["selector"])
             assert int(number) in [one["containerPort"] for one in chat.spec["containers"][0]["ports"]]
             looked_at.add("CHAT_SERVICE")
-    assert looked_at - {"CHAT_URLS"} == {"AUTH_URL", "PROFILE_URL", "CHAT_SERVICE"}
+    assert looked_at - {"CHAT_URLS"} == {"AUTH_URL", "PROFILE_URL", "CHAT_URL", "CHAT_SERVICE"}
 
 
 def test_whoever_is_scaled_is_there(rendered: Rendered) -> None:
