@@ -5,9 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from .errors import ApiError, SessionOver, Unavailable
+from .errors import ApiError, NoAnswer, SessionOver, Unavailable
+from .patience import Patience
 
 LONGEST_MARGIN_SECONDS = 60.0
+REPEAT_SECONDS = 20.0  # an exchange whose answer was lost
+IN_DOUBT = frozenset({502, 504})  # a server between may have lost the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Tokens:
         self.grant = grant
         self._renew = renew
         self._on_change = on_change
-        self._lock = asyncio.Lock()
+        self._renewing: asyncio.Task[Grant] | None = None
 
     async def fresh(self) -> Grant:
         """One that lasts for a while.
@@ -64,18 +67,36 @@ class Tokens:
     async def renew(self, seen: Grant) -> Grant:
         """One after `seen`, which is no longer good; raises as `fresh`.
 
-        An exchange whose answer was lost is repeated with the same refresh token, which the server allows for 30 s.
+        An exchange whose answer was lost is repeated with the same refresh token, and goes on when the caller gives up:
+        the server allows that for 30 s, and takes it for theft afterwards.
         """
-        async with self._lock:
-            if self.grant is not seen:
-                return self.grant
-            if seen.refresh_token is None:
-                raise SessionOver("the access token is over, and there is no refresh token")
+        if self.grant is not seen:
+            return self.grant
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._exchange(seen))
+            self._renewing.add_done_callback(self._renewed)
+        return await asyncio.shield(self._renewing)
+
+    async def _exchange(self, seen: Grant) -> Grant:
+        if seen.refresh_token is None:
+            raise SessionOver("the access token is over, and there is no refresh token")
+        trying: Patience | None = None  # since an answer was lost
+        while True:
             try:
                 self.grant = await self._renew(seen.refresh_token)
-            except Unavailable:
-                raise
+            except (NoAnswer, Unavailable) as error:
+                if trying is None and (isinstance(error, NoAnswer) or error.status in IN_DOUBT):
+                    trying = Patience(REPEAT_SECONDS)
+                if trying is None:
+                    raise
+                await trying.after(error)
             except ApiError as error:
                 raise SessionOver(f"the refresh token is not accepted: {error}") from error
-            self._on_change(self.grant)
-            return self.grant
+            else:
+                self._on_change(self.grant)
+                return self.grant
+
+    def _renewed(self, task: "asyncio.Task[Grant]") -> None:
+        self._renewing = None
+        if not task.cancelled():
+            task.exception()  # it may be that nobody waits for it any more

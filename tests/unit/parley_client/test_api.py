@@ -1,5 +1,6 @@
 """The calls over HTTP."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from parley_client import Account, ApiError, Grant, NoAnswer, Parley, SessionOver, Unavailable
+from parley_client.tokens import Tokens
 from tests.unit.parley_client.fake import CREATED_AT, USER, message
 
 ROOM = {
@@ -118,6 +120,39 @@ async def test_a_token_that_is_nearly_over_is_renewed_before_the_call() -> None:
     account = server.account(lifetime=0)
     await account.room("a")
     assert [target for _, target, _ in server.asked()] == ["/auth/refresh", "/api/chat/users/a/"]
+
+
+@pytest.mark.parametrize("lost", [httpx.ReadError("reset"), httpx.Response(504), httpx.Response(502)])
+async def test_a_renewal_whose_answer_was_lost_is_repeated_with_the_same_token(lost: Answer) -> None:
+    server = Server(lost, problem(503, "unavailable", **{"Retry-After": "0"}), ok(GRANT), ok(ROOM))
+    await server.account(lifetime=0).room("a")
+    exchanges = [json.loads(request.content) for request in server.requests[:3]]
+    assert exchanges == [{"refresh_token": "r0"}] * 3
+
+
+async def test_a_renewal_that_is_refused_for_now_is_not_repeated_at_once() -> None:
+    server = Server(problem(503, "busy"))
+    with pytest.raises(Unavailable):
+        await server.account(lifetime=0).room("a")
+    assert len(server.requests) == 1
+
+
+async def test_a_renewal_goes_on_when_its_caller_gives_up() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(refresh_token: str) -> Grant:
+        asked.set()
+        await answer.wait()
+        return Grant.lasting("t1", "r1", 900)
+
+    tokens = Tokens(Grant.lasting("t0", "r0", 0), slow)
+    waiting = asyncio.create_task(tokens.fresh())
+    await asked.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    answer.set()
+    assert (await tokens.fresh()).refresh_token == "r1"
 
 
 async def test_without_a_refresh_token_the_session_is_over_with_the_token() -> None:
