@@ -153,6 +153,7 @@ class Curl:
         self.seqs += [message["seq"] for message in (page or {"results": []})["results"]]
 
 
+@pytest.mark.timeout(150)  # it may be the one for which the platform is started
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 async def test_a_room_of_javascript_websocket_and_curl_outlives_the_restart_of_each_pod(
     stack: Background, node: Node, platform: Platform, alice: Person, bob: Person
