@@ -21,7 +21,6 @@ from contracts import internal, keys
 from contracts.events import CHAT_TOPIC, USER_TOPIC, Event
 
 from . import store
-from .changes import Changes
 from .exports import Exports
 from .messages import Messages
 from .people import People
@@ -32,7 +31,6 @@ from .realtime.authors import Authors
 from .realtime.bells import Bells
 from .realtime.broker import Broker
 from .realtime.canary import Canary
-from .realtime.changing import Changing
 from .realtime.commands import Commands
 from .realtime.direct_rooms import DirectRooms
 from .realtime.epoch import Epoch
@@ -47,13 +45,13 @@ from .realtime.membership import MembershipChanges
 from .realtime.partners import Partners
 from .realtime.presence import Presence
 from .realtime.revoked import RevokedSessions
-from .realtime.sending import Sending
 from .realtime.session import Limits
 from .realtime.sightings import Sightings
 from .realtime.socketio.answers import Answers
 from .realtime.socketio.door import Door
 from .realtime.socketio.server import MOST_PING_SECONDS, MOST_PONG_SECONDS, SocketIO
 from .realtime.sweep import Sweep
+from .realtime.typists import Typists
 from .rooms import Rooms
 from .routes import internal as internal_routes
 from .routes import messages as message_routes
@@ -110,9 +108,8 @@ def create_app(settings: Settings) -> Service:
     rooms = Rooms(database, people, bells, presence)
     limited = settings.rate_limits == "on"
     limits = Limits(settings.frames_per_second if limited else 0, settings.frame_burst)
-    changes = Changes(database, feed, presence)
-    sending = Sending(database, hub, ledger, arrivals)
-    commands = Commands(database, sending, Changing(changes), arrivals, bells, guard, keeper, limits)
+    typists = Typists(hub, bells.typing, silence_seconds=settings.typing_seconds)
+    commands = Commands(database, hub, ledger, arrivals, bells, guard, keeper, limits, typists)
     membership = MembershipChanges(database, hub, arrivals, rooms)
     bells.on_membership, bells.on_renamed = membership.heard, membership.renamed
     revoked = RevokedSessions(redis, keeper)
@@ -122,7 +119,7 @@ def create_app(settings: Settings) -> Service:
     broker.on_up = [sweep.ask, membership.compare, again.ask, partners.bells_are_back]
     broker.on_down = [sweep.ask, partners.bells_are_gone]
     control.on_up += [revoked.ask, presence.renew]
-    bells.on_presence = partners.hear
+    bells.on_presence, bells.on_typing = partners.hear, typists.heard
     bells.on_revoked = keeper.end_session
     authors = Authors(people, hub)
     bells.on_person = authors.changed
@@ -187,8 +184,7 @@ def create_app(settings: Settings) -> Service:
 
     app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)
     app.register_blueprint(room_routes.blueprint(rooms, people))
-    messages = Messages(database, ledger, bells, presence)
-    app.register_blueprint(message_routes.blueprint(messages, changes, rooms, people))
+    app.register_blueprint(message_routes.blueprint(Messages(database, ledger, bells, presence), rooms, people))
     app.register_blueprint(internal_routes.blueprint(Standings(database, presence), Exports(database)))
     app.register_blueprint(
         socket_routes.blueprint(

@@ -28,5 +28,6 @@ class Settings(KafkaSettings, frozen=True, kw_only=True):
     new_sockets_per_second: Positive = 500  # this pod admits; a storm beyond it is told to come back
     handover: OnOff = "on"  # take sockets over from the HTTP server; off where that cannot be
     repair_hold_seconds: Seconds = 0.04  # how long a bell may overtake another before the gap is read
+    typing_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 10  # of silence, until who typed has stopped
     presence_lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30  # a socket counts, unless it is renewed
     presence_grace_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 20  # until who has no socket is offline

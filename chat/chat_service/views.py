@@ -1,6 +1,7 @@
 """From rows to what one member sees: presence, receipts and direction put in."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Protocol
 from uuid import UUID
 
@@ -35,8 +36,13 @@ async def view_messages(
         return []
     marks = await message_store.select_marks(connection, room_id)
     online = await presence.online(list({row.sender.id for row in rows}))
-    read = _Highest([(user, read_seq) for user, read_seq, _ in marks])
-    delivered = _Highest([(user, max(read_seq, delivered_seq)) for user, read_seq, delivered_seq in marks])
+    seqs = [row.seq for row in rows]
+    read = _Reached([(mark.user_id, mark.joined_seq, mark.read_seq) for mark in marks], min(seqs), max(seqs))
+    delivered = _Reached(
+        [(mark.user_id, mark.joined_seq, max(mark.read_seq, mark.delivered_seq)) for mark in marks],
+        min(seqs),
+        max(seqs),
+    )
     return [
         Message(
             id=row.id,
@@ -46,8 +52,8 @@ async def view_messages(
             user=user_of(row.sender, online=row.sender.id in online),
             content=row.content,
             created_at=rfc3339(row.created_at) or "",
-            is_delivered=delivered.by_others(row.sender.id) >= row.seq,
-            is_read=read.by_others(row.sender.id) >= row.seq,
+            is_delivered=delivered.by_others(row.sender.id, row.seq),
+            is_read=read.by_others(row.sender.id, row.seq),
             reply_to=msgspec.UNSET if row.reply_to is None else row.reply_to,
             edited_at=rfc3339(row.edited_at) or msgspec.UNSET,
             deleted=msgspec.UNSET if row.deleted_at is None else True,
@@ -58,16 +64,29 @@ async def view_messages(
     ]
 
 
-class _Highest:
-    """The highest of the members' marks, without one of them: the two highest of different members tell."""
+class _Reached:
+    """Which messages are within the marks of others.
 
-    def __init__(self, marks: Sequence[tuple[UUID, int]]) -> None:
-        ranked = sorted(marks, key=lambda mark: mark[1], reverse=True)[:2]
-        self._first = ranked[0] if ranked else None
-        self._second = ranked[1][1] if len(ranked) > 1 else 0
+    A member's mark speaks of what was sent since he joined: what was sent before is not unread for him, but he has not
+    read it either.
 
-    def by_others(self, user_id: UUID) -> int:
-        """The highest mark of anybody but this user."""
-        if self._first is None:
-            return 0
-        return self._second if self._first[0] == user_id else self._first[1]
+    Arguments:
+        marks: (member, the last message before he joined, his mark).
+        first, last: the messages that will be asked for.
+    """
+
+    def __init__(self, marks: Sequence[tuple[UUID, int, int]], first: int, last: int) -> None:
+        steps = [0] * (last - first + 2)
+        for _, joined_seq, mark in marks:
+            start, end = max(joined_seq + 1, first), min(mark, last)
+            if start <= end:
+                steps[start - first] += 1
+                steps[end + 1 - first] -= 1
+        self._first = first
+        self._members = list(accumulate(steps))  # by message, how many marks it is within
+        self._own = {user_id: (joined_seq, mark) for user_id, joined_seq, mark in marks}
+
+    def by_others(self, user_id: UUID, seq: int) -> bool:
+        """Whether the message is within the mark of anybody but this user."""
+        joined_seq, mark = self._own.get(user_id, (0, 0))
+        return self._members[seq - self._first] > (joined_seq < seq <= mark)

@@ -104,7 +104,6 @@ ROOM = {
     "last_seq": number,
     "read_seq": number,
     "joined_seq": number,
-    "rev": number,
     "muted": flag,
 }
 MESSAGE = {

@@ -5,14 +5,12 @@ from typing import Annotated
 import msgspec
 from quart import Blueprint, Response, request
 from werkzeug.http import dump_cookie
-from werkzeug.routing import BaseConverter
 
 from chassis.http import bearer, claims, gives, no_content, public, reads, reply, takes
 from chassis.times import rfc3339
 
 from ..identities import Identities
 from ..model import Grant
-from ..oauth.config import NAME
 from ..oauth.logins import Begun, OAuthLogins, cookie_name
 from ..oauth.pending import STATE_SECONDS
 from ..oauth.provider import Answer
@@ -21,13 +19,6 @@ from .caller import Caller
 COOKIE_PATH = "/auth/oauth"
 Opaque = Annotated[str, msgspec.Meta(max_length=2048)]
 Challenge = Annotated[str, msgspec.Meta(pattern="^([A-Za-z0-9_-]{43})?$")]
-
-
-class ProviderConverter(BaseConverter):
-    """The name of a provider, which `exchange` is none of; anything else is no such path."""
-
-    regex = f"(?!exchange(?:/|$))(?:{NAME.pattern})"
-    part_isolating = True
 
 
 class BeginQuery(msgspec.Struct, frozen=True):
@@ -92,7 +83,7 @@ class IdentityList(msgspec.Struct, frozen=True):
 
 
 def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Blueprint:
-    """The routes of logins by other accounts. The application must know `ProviderConverter` as `provider`."""
+    """The routes of logins by other accounts."""
     routes = Blueprint("oauth", __name__)
 
     def bound(response: Response, begun: Begun) -> Response:
@@ -119,7 +110,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         """With whom can one log in?"""
         return reply(ProviderList([ProviderView(name, entry.config.title) for name, entry in logins.providers.items()]))
 
-    @routes.get("/auth/oauth/<provider:provider>")
+    @routes.get("/auth/oauth/<provider>")
     @public
     @reads(BeginQuery)
     async def begin(provider: str, query: BeginQuery) -> Response:
@@ -127,7 +118,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         begun = await logins.begin(provider, query.redirect_uri, query.code_challenge)
         return bound(_see_other(begun.location), begun)
 
-    @routes.get("/auth/oauth/<provider:provider>/callback")
+    @routes.get("/auth/oauth/<provider>/callback")
     @public
     @reads(CallbackQuery)
     async def callback(provider: str, query: CallbackQuery) -> Response:
@@ -157,7 +148,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         mine = await identities.of(claims().user_id)
         return reply(IdentityList([IdentityView(one.provider, rfc3339(one.created_at)) for one in mine]))
 
-    @routes.post("/auth/identities/<provider:provider>")
+    @routes.post("/auth/identities/<provider>")
     @bearer
     @takes(LinkBody, optional=True)
     @gives(LinkView)
@@ -166,7 +157,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         begun = await logins.begin(provider, data.redirect_uri, "", claims().user_id)
         return bound(reply(LinkView(begun.location)), begun)
 
-    @routes.delete("/auth/identities/<provider:provider>")
+    @routes.delete("/auth/identities/<provider>")
     @bearer
     async def unlink(provider: str) -> Response:
         """Log in with that one no more."""

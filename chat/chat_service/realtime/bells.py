@@ -1,8 +1,7 @@
 """What goes over Redis and is not a message: notices to a room, to a user, of ended sessions. And who hears which bell.
 
-A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq, that of a
-change of one with `*` or `-` before it; `^` is a
-position alone; `~` says that the room looks different; `!` is a notice, with the pod that rang
+A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq; `^` is a
+position alone; `~` says that the room looks different; `%` that somebody types; `!` is a notice, with the pod that rang
 and has delivered it already.
 """
 
@@ -19,7 +18,6 @@ from . import events, protocol
 from .broker import Broker, BrokerAway
 from .feed import Feed
 from .hub import Hub
-from .live import DELETED, EDITED
 from .wire import text_frame
 
 logger = logging.getLogger(__name__)
@@ -73,6 +71,7 @@ class Bells:
         self._canary_prefix = keys.CANARY_PREFIX.encode()
         self.on_membership: Callable[[UUID, MembershipBell], None] = lambda user, change: None
         self.on_renamed: Callable[[UUID], None] = lambda room: None
+        self.on_typing: Callable[[UUID, UUID, bool], None] = lambda room, user, started: None
         self.on_presence: Callable[[UUID, PresenceBell], None] = lambda recipient, change: None
         self.on_revoked: Callable[[UUID], None] = lambda session: None
         self.on_person: Callable[[UUID], None] = lambda user: None
@@ -98,17 +97,16 @@ class Bells:
     def hear(self, channel: bytes, payload: bytes) -> None:
         """A bell; see Broker."""
         if channel.startswith(self._room_prefix):
-            mark = payload[:1]
-            if mark.isdigit():
-                self._feed.on_bell(channel, payload)
-            elif mark in (EDITED, DELETED):
-                self._feed.on_change(channel, payload)
-            elif mark == b"^":
-                self._feed.on_head(channel, payload)
-            elif mark == b"!":
+            if payload[:1] == b"!":
                 self._hear_notice(channel, payload)
-            elif mark == b"~":
+            elif payload[:1] == b"^":
+                self._feed.on_head(channel, payload)
+            elif payload[:1] == b"~":
                 self._hear_other_renamed(channel, payload)
+            elif payload[:1] == b"%":
+                self._hear_typing(channel, payload)
+            else:
+                self._feed.on_bell(channel, payload)
             return
         try:
             if channel.startswith(self._user_prefix) and payload[:1] == b"!":
@@ -134,6 +132,12 @@ class Bells:
         room = self._hub.channels.get(channel)
         if room is not None and pod != self._pod:
             self._hub.frame(room, text_frame(body), without=UUID(without.decode()) if without else None)
+
+    def _hear_typing(self, channel: bytes, payload: bytes) -> None:
+        pod, user, started = payload[1:].split(b" ")
+        room = self._hub.channels.get(channel)
+        if room is not None and pod != self._pod:
+            self.on_typing(room.id, UUID(user.decode()), started == b"1")
 
     def _hear_presence(self, recipient: UUID, payload: bytes) -> None:
         head, _, event = payload[1:].partition(b"\n")
@@ -177,6 +181,12 @@ class Bells:
         self._hear_renamed(room_id)
         if self._broker is not None:
             self._broker.publish(keys.room_channel(room_id).encode(), b"~" + self._pod)
+
+    def typing(self, room_id: UUID, user_id: UUID, started: bool) -> None:
+        """Tell a room on other pods that somebody has begun to type, or stopped."""
+        if self._broker is not None:
+            payload = b"%%%b %b %d" % (self._pod, str(user_id).encode(), started)
+            self._broker.publish(keys.room_channel(room_id).encode(), payload)
 
     def ringing(self) -> bool:
         """Whether bells go out now, as far as is known."""

@@ -63,8 +63,8 @@ class Session(asyncio.Protocol):
 
     __slots__ = (
         "_allowance", "_allowed_at", "_bad", "_drained", "_handler", "_refused", "_transport", "_wire",
-        "author", "closing", "connection_id", "expires_at", "gateway_connection", "heard_at", "rooms", "session_id",
-        "tasks", "user_id", "username", "write",
+        "author", "closing", "connection_id", "expires_at", "gateway_connection", "heard_at", "is_slow", "rooms",
+        "session_id", "tasks", "user_id", "username", "write",
     )  # fmt: skip
 
     def __init__(
@@ -87,7 +87,7 @@ class Session(asyncio.Protocol):
         self.gateway_connection = gateway_connection
         self.rooms: set[UUID] = set()
         self.tasks: set[asyncio.Task[None]] | None = None
-        self.closing = False
+        self.closing = self.is_slow = False
         self.write: Callable[[bytes], None] = _discard
 
     # --- the transport's callbacks ------------------------------------------------------------------------------------
@@ -130,13 +130,13 @@ class Session(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client reads slowly: from now on look how much waits, at every write."""
         if not self.closing:
-            self.write = self._write_bounded
+            self.write, self.is_slow = self._write_bounded, True
             self._drained = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         if not self.closing and self._transport is not None:
-            self.write = self._transport.write
+            self.write, self.is_slow = self._transport.write, False
         self._release_drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -155,7 +155,8 @@ class Session(asyncio.Protocol):
             return
         wait = self._allow()
         if wait > 0:
-            self._refuse(wait, getattr(command.data, "client_id", None))
+            client_id = command.data.client_id if type(command) is protocol.Send else None
+            self._refuse(wait, client_id)
             return
         self._handler.command(self, command)
 

@@ -59,6 +59,15 @@ async def send_messages(
     return rows
 
 
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """How far a member is: what was before he joined, what he has read, what has arrived at him."""
+
+    user_id: UUID
+    joined_seq: int
+    read_seq: int
+    delivered_seq: int
+
+
 class Change(msgspec.Struct, frozen=True):
     """What became of a change of a message, where the room is after it, and the message if it says what was wanted."""
 
@@ -114,7 +123,9 @@ async def select_changes(connection: Connection, room_id: UUID, after: int, upto
     return [_message_from(row) for row in rows]
 
 
-async def select_marks(connection: Connection, room_id: UUID) -> list[tuple[UUID, int, int]]:
-    """(member, read_seq, delivered_seq) of everybody in the room."""
-    rows = await connection.fetch("SELECT user_id, read_seq, delivered_seq FROM members WHERE room_id = $1", room_id)
-    return [(row["user_id"], row["read_seq"], row["delivered_seq"]) for row in rows]
+async def select_marks(connection: Connection, room_id: UUID) -> list[Mark]:
+    """How far everybody in the room is."""
+    rows = await connection.fetch(
+        "SELECT user_id, joined_seq, read_seq, delivered_seq FROM members WHERE room_id = $1", room_id
+    )
+    return [Mark(row["user_id"], row["joined_seq"], row["read_seq"], row["delivered_seq"]) for row in rows]

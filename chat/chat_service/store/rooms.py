@@ -179,11 +179,23 @@ async def update_delivered_seq(
 ) -> tuple[int, bool] | None:
     """Move the mark up to where messages have arrived at the member; as `update_read_seq`."""
     row = await connection.fetchrow(
-        """UPDATE members m
-              SET delivered_seq = greatest(m.delivered_seq, least($3::bigint, r.last_seq))
-             FROM rooms r, (SELECT delivered_seq FROM members WHERE room_id = $1 AND user_id = $2) AS old
-            WHERE r.id = $1 AND m.room_id = $1 AND m.user_id = $2
-        RETURNING m.delivered_seq, m.delivered_seq > old.delivered_seq AS moved""",
+        """WITH old AS MATERIALIZED (                    -- under the row's lock: a send may move the mark meanwhile
+               SELECT m.delivered_seq, least($3::bigint, r.last_seq) AS wanted
+                 FROM members m
+                 JOIN rooms r ON r.id = m.room_id
+                WHERE m.room_id = $1 AND m.user_id = $2
+                  FOR NO KEY UPDATE OF m
+           ), moved AS (
+               UPDATE members m
+                  SET delivered_seq = old.wanted
+                 FROM old
+                WHERE m.room_id = $1 AND m.user_id = $2 AND old.wanted > old.delivered_seq
+            RETURNING m.delivered_seq
+           )
+           SELECT coalesce(moved.delivered_seq, old.delivered_seq) AS delivered_seq,
+                  moved.delivered_seq IS NOT NULL AS moved
+             FROM old
+        LEFT JOIN moved ON true""",
         room_id,
         member_id,
         seq,

@@ -45,6 +45,24 @@ async def test_who_is_added_hears_from_then_on_and_has_nothing_unread(pods: tupl
         assert await c.quiet() == []
 
 
+async def test_who_is_added_has_read_nothing_of_before(pods: tuple[Pod, Pod], people: People) -> None:
+    alice, bob, carol = people(3)
+    room = await pods[0].group(alice, bob)
+    async with pods[0].connect(alice) as a:
+        await a.say(room, "before")
+        assert (await invite(pods[0], alice, room, carol)).status_code == 201
+        assert await ticks(pods[1], alice, room) == [(1, False, False)]
+        await a.say(room, "after")
+        assert (await pods[1].post(f"/api/chat/{room}/messages/", carol)).json()["read_seq"] == 2
+        assert await ticks(pods[1], alice, room) == [(2, True, True), (1, False, False)]
+
+
+async def ticks(pod: Pod, user: User, room: object) -> list[tuple[int, bool, bool]]:
+    """(seq, is_delivered, is_read) of the last messages, newest first."""
+    messages = (await pod.get(f"/api/chat/{room}/messages/", user)).json()["results"]
+    return [(message["seq"], message["is_delivered"], message["is_read"]) for message in messages]
+
+
 async def test_who_is_removed_gets_nothing_from_then_on(pods: tuple[Pod, Pod], people: People) -> None:
     alice, bob, carol = people(3)
     room = await pods[0].group(alice, bob, carol)

@@ -14,7 +14,7 @@ from .shapes import MessageDelivered, ReceivedMessage
 
 _HEAD, _MIDDLE = b'{"type":"', b'","data":'
 _CLOSE = wire.close_frame()[:1]
-_MESSAGES = tuple(_HEAD + kind + _MIDDLE for kind in (b"chat.message", b"chat.edited", b"chat.deleted"))
+_MESSAGE = _HEAD + b"chat.message" + _MIDDLE
 
 
 NAMES = {"chat.message": "receive_message", "chat.delivered": "message_delivered", "room.created": "chat_created"}
@@ -42,14 +42,6 @@ class _Receipt(msgspec.Struct, frozen=True, gc=False):
     room: str
     user: str
     seq: int
-
-
-class _Named(msgspec.Struct, frozen=True, gc=False):
-    room: str
-
-
-class _InRoom(msgspec.Struct, frozen=True, gc=False):
-    data: _Named
 
 
 class _Room(msgspec.Struct, frozen=True, gc=False):
@@ -95,17 +87,17 @@ def is_close(data: bytes) -> bool:
 
 
 def without_messages(data: bytes, rooms: Collection[UUID]) -> bytes:
-    """The frames without messages of these rooms, and without their changes."""
+    """The frames without messages of these rooms."""
     names = {str(room) for room in rooms}
     return b"".join(
         wire.text_frame(payload)
         for opcode, payload in frames_in(data)
-        if opcode == wire.TEXT and not (payload.startswith(_MESSAGES) and _room_of(payload) in names)
+        if opcode == wire.TEXT and not (payload.startswith(_MESSAGE) and _room_of(payload) in names)
     )
 
 
 def _room_of(payload: bytes) -> str:
-    return _in_room.decode(payload).data.room
+    return _messages.decode(payload[len(_MESSAGE) : -1]).room
 
 
 def message(text: str) -> Any:
@@ -139,7 +131,6 @@ def event_of(payload: bytes) -> str:
 _messages = msgspec.json.Decoder(_Message)
 _receipts = msgspec.json.Decoder(_Receipt)
 _rooms = msgspec.json.Decoder(_Room)
-_in_room = msgspec.json.Decoder(_InRoom)
 
 
 def _received(data: bytes) -> bytes:

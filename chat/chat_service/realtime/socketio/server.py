@@ -20,11 +20,10 @@ from chassis.revocations import Guard
 
 from ...model import user_of
 from ...people import People
-from ..arrivals import Arrivals
+from ..arrivals import Arrivals, Opening, Wanted
 from ..keeper import Keeper
 from ..live import encode_user
 from ..session import Handler
-from ..wanted import Opening, Wanted
 from .client import Answering, EventSession
 from .engine import Manager, Server
 from .events import Positions, refusal_of
@@ -235,4 +234,4 @@ def wanted_by(auth: dict[str, Any]) -> Wanted:
     if resume is None or isinstance(resume, bool):
         return Wanted(by_frame=bool(resume))
     positions = convert({"rooms": resume, "epoch": auth.get("epoch")}, Positions)
-    return Wanted(positions=positions.seqs(), revs=positions.revs(), epoch=positions.epoch)
+    return Wanted(positions=positions.seqs(), epoch=positions.epoch)
