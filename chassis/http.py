@@ -12,7 +12,7 @@ from quart import Response, current_app, g, request
 from quart_schema import document_querystring, document_request, document_response, security_scheme
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from .openapi import OPTIONAL_BODY
+from .openapi import EMPTY, OPTIONAL_BODY, OTHERWISE
 from .problems import Invalid, Problem
 from .tokens import Claims, bearer_token
 
@@ -92,9 +92,31 @@ def reads(model: type[ModelT]) -> Callable[[Handler[..., R]], Handler[..., R]]:
     return decorate
 
 
-def gives(model: type[msgspec.Struct], status: int = 200) -> Callable[[Handler[P, R]], Handler[P, R]]:
-    """Document that the route answers `status` with `model`; the handler makes the response with `reply`."""
-    return cast("Callable[[Handler[P, R]], Handler[P, R]]", document_response(model, status))
+def gives(
+    model: type[msgspec.Struct], status: int = 200, *, otherwise: type[msgspec.Struct] | None = None
+) -> Callable[[Handler[P, R]], Handler[P, R]]:
+    """Document that the route answers `status` with `model`; the handler makes the response with `reply`.
+
+    Arguments:
+        otherwise: what it gives instead, depending on what is asked.
+    """
+
+    def decorate(handler: Handler[P, R]) -> Handler[P, R]:
+        if otherwise is not None:
+            setattr(handler, OTHERWISE, {**getattr(handler, OTHERWISE, {}), status: otherwise})
+        return document_response(model, status)(handler)
+
+    return decorate
+
+
+def gives_nothing(status: int) -> Callable[[Handler[P, R]], Handler[P, R]]:
+    """Document that the route answers `status` without a body; one that says nothing of its answers gives 204."""
+
+    def decorate(handler: Handler[P, R]) -> Handler[P, R]:
+        setattr(handler, EMPTY, {*getattr(handler, EMPTY, ()), status})
+        return handler
+
+    return decorate
 
 
 def reply(

@@ -18,6 +18,8 @@ from werkzeug.routing.converters import UnicodeConverter, UUIDConverter
 from .problems import CONTENT_TYPE, ProblemBody, title_of
 
 OPTIONAL_BODY = "parley_optional_body"  # on a handler whose request may have no body
+OTHERWISE = "parley_otherwise"  # and what it may answer instead, by status
+EMPTY = "parley_empty"  # and the statuses that it answers without a body
 _REF = "#/components/schemas/{name}"
 _PROBLEM = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name=ProblemBody.__name__)}}}
 _BODY_PROBLEMS = (400, 413, 415, 422)  # see http.read_body
@@ -34,7 +36,11 @@ class Provider(OpenAPIProvider):
             for operation in item.values():
                 if "requestBody" in operation:
                     operation["requestBody"]["required"] = not getattr(handler, OPTIONAL_BODY, False)
-                operation["responses"] = _responses(operation)
+                for status, model in getattr(handler, OTHERWISE, {}).items():
+                    content = operation["responses"][status]["content"]["application/json"]
+                    content["schema"] = {"anyOf": [content["schema"], {"$ref": _REF.format(name=model.__name__)}]}
+                empty = {status: {"description": f"{title_of(status)}."} for status in getattr(handler, EMPTY, ())}
+                operation["responses"] = _responses({**operation, "responses": {**operation["responses"], **empty}})
         return paths, components
 
     def build_path_parameter(self, name: str, converter: BaseConverter) -> dict[str, Any]:
@@ -87,4 +93,5 @@ def _models(app: Quart) -> list[type[msgspec.Struct]]:
             models[query] = None
         for response in (getattr(handler, QUART_SCHEMA_RESPONSE_ATTRIBUTE, None) or {}).values():
             models[response[0]] = None
+        models.update(dict.fromkeys(getattr(handler, OTHERWISE, {}).values()))
     return list(models)

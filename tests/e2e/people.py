@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.answers import check_answer
 from tests.support.chat import Client
 from tests.support.frames import connect
 
@@ -27,13 +28,16 @@ class Platform:
         self.client = client
 
     async def call(self, method: str, path: str, body: Any = None, *, token: str = "", **more: Any) -> httpx.Response:
-        """A request; `body` is sent as JSON if it is not None, `path` may be a whole URL."""
+        """A request; `body` is sent as JSON if not None, `path` may be a whole URL. The answer is as documented."""
         url = path if path.startswith("http") else self.url + path
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         headers |= more.pop("headers", {})
         if body is not None:
             more["json"] = body
-        return await self.client.request(method, url, headers=headers, **more)
+        reply = await self.client.request(method, url, headers=headers, **more)
+        if not path.startswith("http"):
+            check_answer(reply)
+        return reply
 
     async def register(self, word: str = "user", **more: Any) -> "Person":
         """Somebody new, whose name begins with that word."""

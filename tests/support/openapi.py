@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from gateway_service.openapi import merge
@@ -33,7 +34,8 @@ class Operation(NamedTuple):
 @functools.cache
 def merged() -> dict[str, Any]:
     """The document."""
-    return asyncio.run(_merge())
+    with ThreadPoolExecutor(1) as executor:  # a loop may be running in this thread
+        return executor.submit(asyncio.run, _merge()).result()
 
 
 async def _merge() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from quart import Blueprint, Response
 
-from chassis.http import accepted, bearer, claims, no_content, public, takes
+from chassis.http import accepted, bearer, claims, gives_nothing, no_content, public, takes
 
 from ..emails import Emails
 from ..model import MAX_EMAIL, NewPassword, Password
@@ -48,6 +48,7 @@ def blueprint(emails: Emails, caller: Caller) -> Blueprint:
     @routes.put("/auth/email")
     @bearer
     @takes(EmailBody)
+    @gives_nothing(202)
     async def change_email(data: EmailBody) -> Response:
         """Change my address, as soon as the link that is sent there has been used."""
         await emails.change(claims(), data.email, data.password, caller())
@@ -55,6 +56,7 @@ def blueprint(emails: Emails, caller: Caller) -> Blueprint:
 
     @routes.post("/auth/email/verify")
     @bearer
+    @gives_nothing(202)
     async def verify_email() -> Response:
         """Send me the link again that verifies my address."""
         await emails.request_verification(claims(), caller())
@@ -71,6 +73,7 @@ def blueprint(emails: Emails, caller: Caller) -> Blueprint:
     @routes.post("/auth/password/reset")
     @public
     @takes(ResetBody)
+    @gives_nothing(202)
     async def request_reset(data: ResetBody) -> Response:
         """Send a link for a new password, if there is an account of this address; the answer is the same if not."""
         await emails.request_reset(data.email, caller())

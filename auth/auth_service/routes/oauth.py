@@ -6,7 +6,7 @@ import msgspec
 from quart import Blueprint, Response, request
 from werkzeug.http import dump_cookie
 
-from chassis.http import bearer, claims, gives, no_content, public, reads, reply, takes
+from chassis.http import bearer, claims, gives, gives_nothing, no_content, public, reads, reply, takes
 from chassis.times import rfc3339
 
 from ..identities import Identities
@@ -113,6 +113,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
     @routes.get("/auth/oauth/<provider>")
     @public
     @reads(BeginQuery)
+    @gives_nothing(303)
     async def begin(provider: str, query: BeginQuery) -> Response:
         """Go to a provider to log in; the browser comes back to `redirect_uri` with `code` or `error`."""
         begun = await logins.begin(provider, query.redirect_uri, query.code_challenge)
@@ -121,6 +122,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
     @routes.get("/auth/oauth/<provider>/callback")
     @public
     @reads(CallbackQuery)
+    @gives_nothing(303)
     async def callback(provider: str, query: CallbackQuery) -> Response:
         """Where a provider sends the browser back to."""
         name = cookie_name(query.state)

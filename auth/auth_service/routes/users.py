@@ -41,7 +41,7 @@ def blueprint(directory: Directory) -> Blueprint:
     @routes.get("/users/show")
     @bearer
     @reads(UsersQuery)
-    @gives(UserPage)
+    @gives(UserPage, otherwise=UserView)
     async def show(query: UsersQuery) -> Response:
         """With `username` that one user (`{username, user_id}`), else a page of users."""
         if query.username is not None:
