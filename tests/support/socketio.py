@@ -12,6 +12,7 @@ import websockets
 
 from tests.support.auth import User
 from tests.support.chat import PATIENCE_SECONDS, Pod, until
+from tests.support.frames import WrongFrameError, check_acknowledged, check_heard
 
 NAMESPACE = "/chat"
 
@@ -22,12 +23,17 @@ class SocketClient:
     def __init__(self) -> None:
         self.library = socketio.AsyncClient(reconnection=False)
         self.events: list[tuple[str, Any]] = []
+        self.wrong: list[WrongFrameError] = []
         self.library.on("*", self._heard, namespace=NAMESPACE)
         for name in ("connect_error", "disconnect"):
             self.library.on(name, self._own(name), namespace=NAMESPACE)
 
     async def _heard(self, event: str, data: Any = None) -> None:
         self.events.append((event, data))
+        try:
+            check_heard(event, data)
+        except WrongFrameError as error:  # the library would log it and go on
+            self.wrong.append(error)
 
     def _own(self, name: str) -> Callable[..., Any]:
         async def heard(data: Any = None) -> None:
@@ -36,8 +42,10 @@ class SocketClient:
         return heard
 
     async def call(self, event: str, data: Any = None) -> Any:
-        """Emit an event; what its acknowledgement says."""
-        return await self.library.call(event, data, namespace=NAMESPACE, timeout=PATIENCE_SECONDS)
+        """Emit an event; what its acknowledgement says, which is as documented."""
+        reply = await self.library.call(event, data, namespace=NAMESPACE, timeout=PATIENCE_SECONDS)
+        check_acknowledged(event, reply)
+        return reply
 
     async def tell(self, event: str, data: Any = None) -> None:
         """Emit an event without asking for an acknowledgement."""
@@ -73,6 +81,7 @@ async def connected(pod: Pod, user: User, *, resume: Any = False, **options: Any
         yield client
     finally:
         await client.library.disconnect()
+    assert client.wrong == []
 
 
 class Polling:
