@@ -21,11 +21,12 @@ RUN python3 -m venv tools \
       --only-binary :all: -r requirements/image.txt
 
 COPY . source
-# Byte code is checked against nothing and files are dated alike, so that the same sources give the same files.
+# The web client is in it if it was built before. Byte code is checked against nothing and files are dated alike, so that the same sources give the same files.
 ARG SOURCE_DATE_EPOCH=0
 RUN tools/bin/pip wheel -q --no-deps --no-build-isolation --wheel-dir wheels ./source \
  && tools/bin/pip --python /opt/parley/bin/python install -q --no-deps --no-compile --no-index wheels/*.whl \
  && rm -f /opt/parley/lib/python3*/site-packages/parley-*.dist-info/direct_url.json \
+ && mkdir /opt/parley/web && if [ -d source/web/dist ]; then cp -R source/web/dist/. /opt/parley/web/; fi \
  && PYTHONHASHSEED=0 /opt/parley/bin/python -m compileall -q -j 1 --invalidation-mode unchecked-hash /opt/parley/lib \
  && find /opt/parley -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH}" {} +
 

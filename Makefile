@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-browser lint format image lock bench bench-growth faults clean
+.PHONY: help run test test-fast test-browser lint format image image-check lock bench bench-growth faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -53,8 +53,11 @@ bench-growth: $(VENV)/.test ## Measure costs against room size and history, and 
 faults: $(VENV)/.test ## Break things while clients talk, and check (MINUTES=, SEED=, ARGS=)
 	$(PY) -m tests.faults --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
 
-image: $(VENV)/.run ## Build the image with docker, podman or buildah (IMAGE=, BASE_IMAGE=)
+image: $(VENV)/.run $(VENV)/.node ## Build the image with docker, podman or buildah (IMAGE=, BASE_IMAGE=)
 	$(PY) -m deploy.image $(or $(IMAGE),parley:dev) $(if $(BASE_IMAGE),--base $(BASE_IMAGE))
+
+image-check: $(VENV)/.test ## Build the image and run each service in it as a pod would (needs Debian's buildah, podman, runc, mmdebstrap)
+	$(PY) -m deploy.imagecheck
 
 lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) requirements/build.in -o requirements/build.txt

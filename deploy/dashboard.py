@@ -80,6 +80,11 @@ ROWS: dict[str, list[Panel]] = {
         Panel("Events sent", {"{{job}}": rate("parley_outbox_sent_total", "job")}, "ops"),
         Panel("Events handled", {"{{job}} {{topic}}": rate("parley_events_consumed_total", "job, topic")}, "ops"),
     ],
+    "Notifications": [
+        Panel("Attempts", {"{{result}}": rate("parley_push_attempts_total", "result")}, "ops"),
+        Panel("From a message to its push, p99", {"p99": quantile("parley_push_delay_seconds", 0.99, "")}, "s"),
+        Panel("Oldest push that waits", {"oldest": f"max(parley_push_waiting_seconds{{{WHERE}}})"}, "s"),
+    ],
     "Processes": [
         Panel("CPU", {"{{pod}}": rate("process_cpu_seconds_total", "pod", ', job=~"$job"')}),
         Panel("Memory", {"{{pod}}": f'process_resident_memory_bytes{{{WHERE}, job=~"$job"}}'}, "bytes"),

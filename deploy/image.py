@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from devstack import web
+
 from .tools import ROOT
 
 BUILDERS = ("docker", "podman", "buildah")
@@ -84,7 +86,7 @@ def command(
     for name, value in arguments.items():
         words += ["--build-arg", f"{name}={value}"]
     if builder != "docker":
-        words += ["--timestamp", str(what.epoch), "--format", "docker"]
+        words += ["--timestamp", str(what.epoch), "--format", "oci"]  # docker's holds a random host name
         if environment.get("PIP_CERT", "").startswith(CERTIFICATES):
             words += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
     return [*words, "."]
@@ -101,6 +103,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except NoBuilder as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
+    try:
+        print(web.build())  # noqa: T201
+    except web.NotBuilt as error:
+        print(f"The image is without the web client: {error}.")  # noqa: T201
     print(f"building {given.tag} with {builder}")  # noqa: T201
     return subprocess.run(command(builder, given.tag, source(), base=given.base), cwd=ROOT, check=False).returncode  # noqa: S603
 

@@ -23,6 +23,7 @@ COMPONENTS: Mapping[str, Mapping[str, Any]] = {
     "hpa": {service: {"autoscaling": {"mode": "hpa"}} for service in SERVICES},
     "keda": {service: {"autoscaling": {"mode": "keda"}} for service in SERVICES},
     "monitoring": {"monitoring": _ALERTS},
+    "notifications": {"notifications": {"enabled": True}, "kafka": {"url": "kafka://kafka:9092"}},
 }
 _HEADER = "# Generated from the chart by `python -m deploy.kustomize`: change the chart, not this file.\n"
 _HELMS = ("helm.sh/", "app.kubernetes.io/managed-by")

@@ -19,7 +19,8 @@ from chassis.kafka import KafkaSettings
 CHART = Path(__file__).parent / "helm" / "parley"
 SCHEMA = CHART / "values.schema.json"
 KAFKA = "kafka"  # its settings are given once, for all services that speak to it
-SERVICES = ("auth", "profile", "chat", "gateway")
+# By their names in the chart, the packages without `_service`.
+SERVICES = {"auth": "auth", "profile": "profile", "chat": "chat", "gateway": "gateway", "notifications": "notification"}
 # What the templates set: ports, addresses, and what follows from drain.seconds.
 DECIDED = frozenset({"SERVICE_NAME", "POD_NAME", "PORT", "OPS_PORT", "DRAIN_PAUSE_SECONDS", "DRAIN_SECONDS"}) | {
     "STOP_SECONDS",
@@ -35,8 +36,8 @@ _SECRET = re.compile(
 
 
 def settings_of(service: str) -> type[msgspec.Struct]:
-    """The class that reads a service's environment."""
-    found: type[msgspec.Struct] = importlib.import_module(f"{service}_service.settings").Settings
+    """The class that reads the environment of a service, by its name in the chart."""
+    found: type[msgspec.Struct] = importlib.import_module(f"{SERVICES[service]}_service.settings").Settings
     return found
 
 

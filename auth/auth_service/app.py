@@ -194,6 +194,7 @@ def create_app(settings: Settings) -> Service:
         token_routes.blueprint(sessions, Tickets(client, lifetime_seconds=settings.ticket_seconds), key_ring, describe)
     )
     devices = Devices(postgres)
+    app.url_map.converters["provider"] = oauth_routes.ProviderConverter
     app.register_blueprint(oauth_routes.blueprint(logins, Identities(postgres), describe))
     app.register_blueprint(device_routes.blueprint(devices, describe))
     app.register_blueprint(user_routes.blueprint(directory))

@@ -21,6 +21,7 @@ from contracts import internal, keys
 from contracts.events import CHAT_TOPIC, USER_TOPIC, Event
 
 from . import store
+from .changes import Changes
 from .exports import Exports
 from .messages import Messages
 from .people import People
@@ -31,6 +32,7 @@ from .realtime.authors import Authors
 from .realtime.bells import Bells
 from .realtime.broker import Broker
 from .realtime.canary import Canary
+from .realtime.changing import Changing
 from .realtime.commands import Commands
 from .realtime.direct_rooms import DirectRooms
 from .realtime.epoch import Epoch
@@ -45,6 +47,7 @@ from .realtime.membership import MembershipChanges
 from .realtime.partners import Partners
 from .realtime.presence import Presence
 from .realtime.revoked import RevokedSessions
+from .realtime.sending import Sending
 from .realtime.session import Limits
 from .realtime.sightings import Sightings
 from .realtime.socketio.answers import Answers
@@ -108,8 +111,10 @@ def create_app(settings: Settings) -> Service:
     rooms = Rooms(database, people, bells, presence)
     limited = settings.rate_limits == "on"
     limits = Limits(settings.frames_per_second if limited else 0, settings.frame_burst)
+    changes = Changes(database, feed, presence)
+    sending = Sending(database, hub, ledger, arrivals)
     typists = Typists(hub, bells.typing, silence_seconds=settings.typing_seconds)
-    commands = Commands(database, hub, ledger, arrivals, bells, guard, keeper, limits, typists)
+    commands = Commands(database, sending, Changing(changes), arrivals, bells, guard, keeper, limits, typists)
     membership = MembershipChanges(database, hub, arrivals, rooms)
     bells.on_membership, bells.on_renamed = membership.heard, membership.renamed
     revoked = RevokedSessions(redis, keeper)
@@ -184,7 +189,8 @@ def create_app(settings: Settings) -> Service:
 
     app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)
     app.register_blueprint(room_routes.blueprint(rooms, people))
-    app.register_blueprint(message_routes.blueprint(Messages(database, ledger, bells, presence), rooms, people))
+    messages = Messages(database, ledger, bells, presence)
+    app.register_blueprint(message_routes.blueprint(messages, changes, rooms, people))
     app.register_blueprint(internal_routes.blueprint(Standings(database, presence), Exports(database)))
     app.register_blueprint(
         socket_routes.blueprint(

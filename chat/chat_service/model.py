@@ -41,6 +41,7 @@ class Room(msgspec.Struct, frozen=True):
     last_seq: Seq
     read_seq: Seq
     joined_seq: Seq  # the last message when he became a member: live ones begin after it
+    rev: Seq  # changes of the room other than new messages
     muted: bool  # he is not notified of what is said here
 
 
@@ -130,6 +131,7 @@ def room_of(row: RoomRow, *, friend_online: bool) -> Room:
         last_seq=row.last_seq,
         read_seq=row.read_seq,
         joined_seq=row.joined_seq,
+        rev=row.rev,
         muted=row.muted,
     )
 

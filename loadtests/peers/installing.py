@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 CACHE = Path(__file__).parents[2] / ".cache" / "peers"
 INSTALL_SECONDS = 300
 INSTALLED = ".installed"
+# A registry that does not answer is soon given up: the peers, and the tests, can do without.
+NPM_WORDS = ["--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=20000"]
 
 
 def node_program(source: Path = HERE / "socketio", cache: Path = CACHE, program: str = "server.js") -> tuple[str, ...]:
@@ -35,7 +37,7 @@ def node_program(source: Path = HERE / "socketio", cache: Path = CACHE, program:
             _emptied(folder)
             for file in files:
                 shutil.copy(file, folder)
-            _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+            _run([npm, "ci", "--ignore-scripts", *NPM_WORDS], folder)
             (folder / INSTALLED).touch()
     return (node, str(folder / program))
 

@@ -55,6 +55,7 @@ _WAITING = f"parley_outbox_waiting_seconds{{{NS}, "
 _ACTIVE = f"parley_outbox_active{{{NS}, "
 _PARKED = f'parley_outbox_parked_rows{{{NS}, job="chat", pod="chat-1"}}'
 _SKIPPED = f'parley_events_skipped_total{{{NS}, topic="user.events", reason="failed"}}'
+_PUSHES = f"parley_push_waiting_seconds{{{NS}, pod="
 _DEGRADED = f'parley_degraded_total{{{NS}, mode="limits_without_redis"}}'
 
 CASES = {
@@ -90,6 +91,12 @@ CASES = {
     ),
     "ParleySlowConsumers": Case(rate(f'{_CLOSED}"4408"}}', 4), rate(f'{_CLOSED}"1012"}}', 400), {}, "4 per second."),
     "ParleyLoginsShed": Case(rate(_SHED, 1), rate(_SHED, 0), {}, "1 per second."),
+    "ParleyPushesLate": Case(
+        always(f'{_PUSHES}"notifications-1"}}', 600) | always(f'{_PUSHES}"notifications-2"}}', 0),
+        always(f'{_PUSHES}"notifications-1"}}', 60),
+        {},
+        "The oldest push has waited 10m 0s.",
+    ),
     "ParleyNotReady": Case(
         always(_READY, 0) | always(_DRAINING, 0),
         always(_READY, 0) | always(_DRAINING, 1),

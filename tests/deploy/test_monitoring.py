@@ -1,5 +1,6 @@
 """Alerts and graphs are about metrics that the code has, fire when they should, and lead to a page that helps."""
 
+import functools
 import json
 import re
 import shutil
@@ -25,6 +26,7 @@ BY_PROMETHEUS = {"namespace", "job", "pod", "le"}
 BY_THE_CLIENT = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
 
+@functools.cache
 def known() -> dict[str, set[str]]:
     """The labels of every time series by its name."""
     found: dict[str, set[str]] = {}

@@ -63,7 +63,7 @@ def wanted(rendered: Rendered) -> set[Flow]:
         environment = rendered.environment(pod)
         if "CHAT_SERVICE" in environment:
             found.add((pod.component, "chat", HTTP))
-        for name in ("AUTH_URL", "PROFILE_URL", "CHAT_URL"):
+        for name in ("AUTH_URL", "PROFILE_URL", "CHAT_URL", "CHAT_URLS"):
             if name in environment:
                 found.add((pod.component, (urlsplit(environment[name]).hostname or "").rpartition("-")[2], HTTP))
         secret = {variable["name"] for variable in pod.spec["containers"][0]["env"]}
@@ -94,7 +94,8 @@ def test_nothing_but_engines_and_names_is_reached_outside(isolated: Rendered) ->
             inside = [one for one in rule.get("to", []) if "podSelector" in one and "namespaceSelector" not in one]
             if not inside:
                 outside |= {one["port"] for one in rule["ports"]}
-        expected = {DNS} | ({443} if isolated.name == "everything" and pod.component == "auth" else set())
+        web = pod.component == "notifications" or (isolated.name, pod.component) == ("everything", "auth")
+        expected = {DNS} | ({443} if web else set())
         engines = {5432, 6432, 6379, 9092, 9093}
         assert outside - expected <= (engines if pod.component in {*OURS, "migrate"} else set()), pod.owner
 

@@ -9,12 +9,12 @@ import pytest
 from chassis.ops import PATHS
 from chassis.settings import ServiceSettings, load
 from deploy.render import render
-from deploy.schema import is_secret
+from deploy.schema import SERVICES, is_secret
 from deploy.tools import Tools
 from tests.deploy.objects import Pod, Rendered
+from tests.unit.docs import code
 from tests.unit.docs.code import settings_of
 
-SERVICE = {"notifications": "notification"}
 SECRETS = {
     "DATABASE_URL": "postgresql://user:password@host:5432/database",
     "REDIS_URL": "redis://:password@host:6379/0",
@@ -25,7 +25,7 @@ SECRETS = {
 
 def settings_class(pod: Pod) -> type[ServiceSettings]:
     """What the process in a pod reads."""
-    return settings_of(SERVICE.get(pod.component, pod.component))
+    return settings_of(SERVICES[pod.component])
 
 
 def loaded(rendered: Rendered, pod: Pod) -> ServiceSettings:
@@ -45,6 +45,12 @@ def test_every_process_has_all_settings_that_it_needs(rendered: Rendered) -> Non
     for pod in rendered.services():
         settings = loaded(rendered, pod)  # raises when one is missing or wrong
         assert settings.pod_name == "parley-1"
+
+
+def test_every_service_of_the_code_is_in_the_chart(rendered: Rendered) -> None:
+    assert set(SERVICES.values()) == set(code.SERVICES)
+    optional = set() if rendered.name in ("everything", "busy") else {"notifications"}
+    assert {pod.component for pod in rendered.services()} == set(SERVICES) - optional
 
 
 def test_every_variable_is_one_that_the_process_reads(rendered: Rendered) -> None:

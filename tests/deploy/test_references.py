@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from deploy.schema import SERVICES
 from tests.deploy.objects import Pod, Rendered, matches
 
 
@@ -58,7 +59,7 @@ def test_addresses_of_services_are_services_with_that_port(rendered: Rendered) -
     looked_at = set()
     for pod in rendered.services():
         environment = rendered.environment(pod)
-        for name in {"AUTH_URL", "PROFILE_URL"} & environment.keys():
+        for name in {"AUTH_URL", "PROFILE_URL", "CHAT_URL", "CHAT_URLS"} & environment.keys():
             parts = urlsplit(environment[name])
             (port,) = [one for one in services[parts.hostname or ""]["spec"]["ports"] if one["port"] == parts.port]
             assert port["targetPort"] == "http"
@@ -70,7 +71,7 @@ def test_addresses_of_services_are_services_with_that_port(rendered: Rendered) -
             (chat,) = selected(rendered, services[host]["spec"]["selector"])
             assert int(number) in [one["containerPort"] for one in chat.spec["containers"][0]["ports"]]
             looked_at.add("CHAT_SERVICE")
-    assert looked_at == {"AUTH_URL", "PROFILE_URL", "CHAT_SERVICE"}
+    assert looked_at - {"CHAT_URLS"} == {"AUTH_URL", "PROFILE_URL", "CHAT_URL", "CHAT_SERVICE"}
 
 
 def test_whoever_is_scaled_is_there(rendered: Rendered) -> None:
@@ -134,9 +135,10 @@ def test_prometheus_finds_the_ops_port_of_every_service(rendered: Rendered) -> N
 
 
 def test_what_is_migrated_are_the_databases_of_services(rendered: Rendered) -> None:
+    names = {package: name for name, package in SERVICES.items()}
     with_database = {pod.component for pod in rendered.services() if _reads(pod, "DATABASE_URL")}
     migrated = {
-        container["command"][3]
+        names[container["command"][3]]
         for pod in rendered.pods()
         for container in pod.containers
         if container.get("command", [])[2:3] == ["chassis.migrations"]

@@ -104,6 +104,7 @@ ROOM = {
     "last_seq": number,
     "read_seq": number,
     "joined_seq": number,
+    "rev": number,
     "muted": flag,
 }
 MESSAGE = {

@@ -15,7 +15,7 @@ from tests.support.chat import until
 from tests.support.node import Node, NodeClient, running_node
 
 TRANSPORTS: list[dict[str, Any]] = [{}, {"transports": ["polling"]}, {"transports": ["websocket"]}]
-SECONDS = 30
+SECONDS = 40
 
 
 @pytest.fixture
@@ -158,11 +158,13 @@ class Curl:
 async def test_a_room_of_javascript_websocket_and_curl_outlives_the_restart_of_each_pod(
     stack: Background, node: Node, platform: Platform, alice: Person, bob: Person
 ) -> None:
-    carol = await platform.register("carol")
-    room = await alice.group("everybody", bob, carol)
-    script = await opened(node, alice, resuming=True, reconnectionDelay=50, reconnectionDelayMax=200)
+    carol, dave = await platform.register("carol"), await platform.register("dave")
+    room = await alice.group("everybody", bob, carol, dave)
+    again = {"resuming": True, "reconnectionDelay": 50, "reconnectionDelayMax": 200}
+    script, poller = await opened(node, alice, **again), await opened(node, dave, **again, transports=["polling"])
     chatter, curl = Chatter(bob, room), Curl(carol, room)
-    rounds, total = 60, 180
+    rounds = 40
+    total = 3 * rounds
     counts = {"script": 0}
 
     async def by_script() -> None:
@@ -191,18 +193,19 @@ async def test_a_room_of_javascript_websocket_and_curl_outlives_the_restart_of_e
     running = asyncio.create_task(chatter.run())
     await until(lambda: chatter.resumed, "the WebSocket")
     talking = asyncio.gather(by_script(), by_socket(), by_curl())
-    for pod, when in (("chat-1", 10), ("chat-2", 30)):
+    for pod, when in (("chat-1", 5), ("chat-2", 20)):
         await until(lambda when=when: counts["script"] >= when, f"{when} messages")  # type: ignore[misc]
         await asyncio.to_thread(stack.restart, pod)
     async with asyncio.timeout(SECONDS):
         await talking
         await until(lambda: len(script.seqs(room)) >= total <= len(chatter.seen), "everything at both")
+        await until(lambda: len(poller.seqs(room)) >= total, "everything at who polls")
         await curl.read()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
     everything = list(range(1, total + 1))
-    assert script.seqs(room) == everything
+    assert script.seqs(room) == poller.seqs(room) == everything
     assert [message["seq"] for message in chatter.seen] == everything
     assert curl.seqs == everything
     assert len(script.all("$connect")) + chatter.resumed > 2  # somebody had to come again

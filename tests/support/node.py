@@ -1,6 +1,7 @@
 """The JavaScript client of Socket.IO, unmodified, in a Node process that tests command."""
 
 import asyncio
+import functools
 import itertools
 import json
 import os
@@ -20,14 +21,22 @@ FOLDER = Path(__file__).parents[1] / "node"
 NAMESPACE = "/chat"
 
 
-def command() -> tuple[str, ...]:
-    """What starts it. Where there is no Node, or no packages, the test is skipped; never in CI."""
+@functools.cache
+def installed() -> tuple[str, ...] | str:
+    """The command that starts it, or why there is none: found out once."""
     try:
         return node_program(FOLDER, CACHE.parent / "node", "client.js")
     except Skipped as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"the JavaScript client cannot be run here: {reason}")
+        return f"the JavaScript client cannot be run here: {reason}"
+
+
+def command() -> tuple[str, ...]:
+    """What starts it. Where there is no Node, or no packages, the test is skipped; never in CI."""
+    found = installed()
+    if isinstance(found, str):
+        assert os.environ.get("CI") != "true", found
+        pytest.skip(found)
+    return found
 
 
 class Node:

@@ -289,6 +289,7 @@ async def start_process(settings: dict[str, Any]) -> asyncio.subprocess.Process:
             "LOG_LEVEL": "error",
             **given,
         },
+        stderr=asyncio.subprocess.DEVNULL,
     )
 
 

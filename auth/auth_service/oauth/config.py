@@ -68,8 +68,8 @@ def parse_providers(text: str) -> dict[str, ProviderConfig]:
 
 
 def _parse(name: str, fields: dict[str, Any]) -> ProviderConfig:
-    if NAME.fullmatch(name) is None:
-        raise Fatal(f"OAUTH_PROVIDERS: {name!r} must be of a-z 0-9 - and begin with a letter")
+    if NAME.fullmatch(name) is None or name == "exchange":
+        raise Fatal(f"OAUTH_PROVIDERS: {name!r} must be of a-z 0-9 -, begin with a letter, and not be a word of ours")
     try:
         config = msgspec.convert({"title": name.capitalize(), **PRESETS.get(name, {}), **fields}, ProviderConfig)
     except msgspec.ValidationError as error:

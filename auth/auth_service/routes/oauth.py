@@ -5,12 +5,14 @@ from typing import Annotated
 import msgspec
 from quart import Blueprint, Response, request
 from werkzeug.http import dump_cookie
+from werkzeug.routing import BaseConverter
 
 from chassis.http import bearer, claims, gives, gives_nothing, no_content, public, reads, reply, takes
 from chassis.times import rfc3339
 
 from ..identities import Identities
 from ..model import Grant
+from ..oauth.config import NAME
 from ..oauth.logins import Begun, OAuthLogins, cookie_name
 from ..oauth.pending import STATE_SECONDS
 from ..oauth.provider import Answer
@@ -19,6 +21,13 @@ from .caller import Caller
 COOKIE_PATH = "/auth/oauth"
 Opaque = Annotated[str, msgspec.Meta(max_length=2048)]
 Challenge = Annotated[str, msgspec.Meta(pattern="^([A-Za-z0-9_-]{43})?$")]
+
+
+class ProviderConverter(BaseConverter):
+    """The name of a provider, which `exchange` is none of; anything else is no such path."""
+
+    regex = f"(?!exchange(?:/|$))(?:{NAME.pattern})"
+    part_isolating = True
 
 
 class BeginQuery(msgspec.Struct, frozen=True):
@@ -83,7 +92,7 @@ class IdentityList(msgspec.Struct, frozen=True):
 
 
 def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Blueprint:
-    """The routes of logins by other accounts."""
+    """The routes of logins by other accounts. The application must know `ProviderConverter` as `provider`."""
     routes = Blueprint("oauth", __name__)
 
     def bound(response: Response, begun: Begun) -> Response:
@@ -110,7 +119,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         """With whom can one log in?"""
         return reply(ProviderList([ProviderView(name, entry.config.title) for name, entry in logins.providers.items()]))
 
-    @routes.get("/auth/oauth/<provider>")
+    @routes.get("/auth/oauth/<provider:provider>")
     @public
     @reads(BeginQuery)
     @gives_nothing(303)
@@ -119,7 +128,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         begun = await logins.begin(provider, query.redirect_uri, query.code_challenge)
         return bound(_see_other(begun.location), begun)
 
-    @routes.get("/auth/oauth/<provider>/callback")
+    @routes.get("/auth/oauth/<provider:provider>/callback")
     @public
     @reads(CallbackQuery)
     @gives_nothing(303)
@@ -150,7 +159,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         mine = await identities.of(claims().user_id)
         return reply(IdentityList([IdentityView(one.provider, rfc3339(one.created_at)) for one in mine]))
 
-    @routes.post("/auth/identities/<provider>")
+    @routes.post("/auth/identities/<provider:provider>")
     @bearer
     @takes(LinkBody, optional=True)
     @gives(LinkView)
@@ -159,7 +168,7 @@ def blueprint(logins: OAuthLogins, identities: Identities, caller: Caller) -> Bl
         begun = await logins.begin(provider, data.redirect_uri, "", claims().user_id)
         return bound(reply(LinkView(begun.location)), begun)
 
-    @routes.delete("/auth/identities/<provider>")
+    @routes.delete("/auth/identities/<provider:provider>")
     @bearer
     async def unlink(provider: str) -> Response:
         """Log in with that one no more."""

@@ -6,7 +6,7 @@ A session is on its way into a room by one task at a time, however many bells, f
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -18,52 +18,21 @@ from contracts import keys
 from ..model import Room, User
 from ..store import members as member_store
 from ..store import rooms as room_store
-from ..store.members import Membership
 from . import events, protocol
 from .broker import Broker, BrokerAway
-from .chase import Chase
+from .chase import Chase, Known
 from .codes import CloseCode
 from .feed import Feed
 from .history import History
 from .hub import Hub, LiveRoom
 from .presence import Presence
 from .session import Session
+from .wanted import Opening, Wanted
 
 logger = logging.getLogger(__name__)
 
 ARRIVAL_SECONDS = 2.0
 RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; then it gets what is new from now on
-
-
-class Opening(msgspec.Struct):
-    """What was found out before the socket was accepted; the rooms are held until `begin` or `abandon`.
-
-    Arguments:
-        told: the `last_seq` of each room in `session.ready`, where a client without a position of its own goes on; kept
-            while its `session.resume` is waited for.
-    """
-
-    user: User
-    rooms: list[LiveRoom]
-    memberships: dict[UUID, Membership]
-    rooms_rev: int
-    told: dict[UUID, int] = {}
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """Where a client wants to go on.
-
-    Arguments:
-        positions: the last seq it has, by room.
-        history_of: the room whose last messages it wants.
-        epoch: the life of the database that the positions are from; None if it does not say.
-        by_frame: the positions come in its first frame.
-    """
-
-    positions: Mapping[UUID, int] = {}
-    history_of: UUID | None = None
-    epoch: str | None = None
-    by_frame: bool = False
 
 
 class Arrivals:
@@ -115,7 +84,7 @@ class Arrivals:
         self._hub.rooms_revs.setdefault(session.user_id, opening.rooms_rev)
         session.write(protocol.frame(events.SessionReady(self._ready(session, opening))))
         if wanted.by_frame:
-            opening.told = {room.id: room.seq for room in opening.rooms}
+            opening.told = {room.id: (room.seq, room.rev) for room in opening.rooms}
             timer = asyncio.get_running_loop().call_later(RESUME_FRAME_SECONDS, self.resume, session, Wanted())
             self._waiting[session] = (opening, wanted, timer)
         else:
@@ -140,27 +109,32 @@ class Arrivals:
                 if not self.is_arriving(session, room_id):
                     session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
             elif other_life:
-                session.write(protocol.frame(events.RoomReset(events.Reset(room_id, room.seq))))
-            elif since != room.seq:
+                session.write(protocol.frame(events.RoomReset(events.Reset(room_id, room.seq, room.rev))))
+            elif since != room.seq or wanted.revs.get(room_id, room.rev) != room.rev:
                 room.holders += 1
+                self._hub.flush(room)
                 self._hub.detach(session, room)
-                self._spawn(session, self._catch_up.chase(session, room, since, room.rev), room)
+                known = Known.now(room, since, wanted.revs.get(room_id, room.rev))
+                self._spawn(session, self._catch_up.chase(session, room, known, room.rev), room)
 
     def _enter(self, session: Session, opening: Opening, wanted: Wanted) -> None:
         positions, history_of = wanted.positions, wanted.history_of
         other_life = wanted.epoch is not None and wanted.epoch != self.epoch
         for room in opening.rooms:
             since, rev = positions.get(room.id), opening.memberships[room.id].rev
-            if since is not None and other_life:
-                session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
-                since = room.seq
-            if room.id == history_of and since is None:
-                self._spawn(session, self._catch_up.with_history(session, room, rev), room)
-                continue
+            told_seq, told_rev = opening.told.get(room.id, (room.seq, room.rev))
             if since is None:
-                since = opening.told.get(room.id, room.seq)
-            if since != room.seq or room.rev > rev:
-                self._spawn(session, self._catch_up.chase(session, room, since, rev), room)
+                known = Known.now(room, told_seq, told_rev)
+            elif other_life:
+                session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq, room.rev))))
+                known = Known.now(room, room.seq, room.rev)
+            else:
+                known = Known.now(room, since, wanted.revs.get(room.id, told_rev))
+            if room.id == history_of and since is None:
+                known.seq = known.first = room.seq
+                self._spawn(session, self._catch_up.with_history(session, room, known, rev), room)
+            elif known.seq != room.seq or known.rev != room.rev or room.rev > rev or self._is_read(room):
+                self._spawn(session, self._catch_up.chase(session, room, known, rev), room)
             else:
                 self._hub.attach(session, room)
                 self._feed.release(room)
@@ -185,8 +159,12 @@ class Arrivals:
         self._presence.left(session)
         self._broker.unsubscribe([keys.user_channel(session.user_id).encode()])
 
-    async def join(self, session: Session, room_id: UUID, since: int | None) -> bool:
+    async def join(self, session: Session, room_id: UUID, since: int | None, known_rev: int | None) -> bool:
         """`room.join`: history to the session, which is attached if it was not.
+
+        Arguments:
+            since: the last message that the client has; None gives it the last ones.
+            known_rev: up to which it knows the changes of messages up to `since`; None to be given no earlier ones.
 
         Returns:
             False when the user is no member.
@@ -199,13 +177,18 @@ class Arrivals:
         try:
             while room.seq < row.last_seq:
                 await self._feed.repairs.catch_up(room)
-            if since is None:
+            if not self.is_arriving(session, room_id) and (room_id not in session.rooms or known_rev is not None):
+                self._hub.flush(room)
+                self._hub.detach(session, room)  # so that earlier changes come before later ones
+                rev = room.rev if known_rev is None else known_rev
+                known = Known.now(room, room.seq if since is None else since, rev)
+                arriving = self._catch_up.with_history if since is None else self._catch_up.with_pages
+                with self._on_the_way(session, room_id):
+                    await self._arrive(session, arriving(session, room, known, row.rev))
+            elif since is None:
                 await self._history.write_last(session, room, room.seq + 1)
             else:
                 await self._history.write_since(session, room, since)
-            if room_id not in session.rooms and not self.is_arriving(session, room_id):
-                with self._on_the_way(session, room_id):
-                    await self._catch_up.chase(session, room, room.seq, row.rev)
         finally:
             self._feed.release(room)
         return True
@@ -218,7 +201,7 @@ class Arrivals:
             [room] = await self._feed.open_rooms([room_id])
             try:
                 session.write(protocol.frame(events.RoomCreated(view)))
-                await self._catch_up.chase(session, room, view.joined_seq, -1)
+                await self._catch_up.chase(session, room, Known.now(room, view.joined_seq, view.rev), -1)
             finally:
                 self._feed.release(room)
 
@@ -242,6 +225,10 @@ class Arrivals:
         session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
 
     # --- the parts ----------------------------------------------------------------------------------------------------
+
+    def _is_read(self, room: LiveRoom) -> bool:
+        """Whether the room is being read: then nobody is attached, see Repairs."""
+        return self._feed.repairs.under_way(room)
 
     def _ready(self, session: Session, opening: Opening) -> events.Ready:
         return events.Ready(

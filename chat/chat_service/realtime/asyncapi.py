@@ -26,12 +26,21 @@ _POSITION = f"{_UUID}:[0-9]{{1,16}}(:[0-9]{{1,16}})?"
 
 REPLIES: dict[Frame, tuple[Frame, ...]] = {
     protocol.Send: (events.ChatAck, events.Error),
+    protocol.Edit: (events.ChatChanged, events.Error),
+    protocol.Delete: (events.ChatChanged, events.Error),
     protocol.TypingStart: (events.Error,),
     protocol.TypingStop: (events.Error,),
     protocol.Read: (events.Error,),
     protocol.Received: (events.Error,),
-    protocol.Join: (events.ChatHistory, events.Error),
-    protocol.Resume: (events.ChatMessage, events.RoomReset, events.RoomRemoved, events.Error),
+    protocol.Join: (events.ChatHistory, events.ChatMessage, events.ChatEdited, events.ChatDeleted, events.Error),
+    protocol.Resume: (
+        events.ChatMessage,
+        events.ChatEdited,
+        events.ChatDeleted,
+        events.RoomReset,
+        events.RoomRemoved,
+        events.Error,
+    ),
     protocol.Refresh: (events.AuthRefreshed, events.Error),
     protocol.Ping: (events.Pong,),
 }
@@ -46,7 +55,8 @@ or ticket, 403 for a page of another site, 422 for a query that makes no sense, 
 
 The first frame is `session.ready`. All rooms of the user are subscribed by then: every message of them follows, in
 each room by ascending `seq`, without a gap and without a repeat. A client keeps the last `seq` of each room and
-resumes from it after a close; a message that was not acknowledged is sent again with the same `client_id`.
+resumes from it after a close; who keeps the last `rev` of a `chat.edited` or `chat.deleted` too also gets later ones. A
+message that was not acknowledged is sent again with the same `client_id`.
 
 {MAX_BAD_FRAMES} bad frames in a row close the socket, as do {MAX_REFUSED_FRAMES} frames in a row over the rate."""
 
@@ -183,8 +193,8 @@ def _handshake() -> Document:
         "resume": {
             "type": "string",
             "pattern": f"^(frame|{_POSITION}(,{_POSITION}){{0,{MAX_RESUMED_ROOMS - 1}}})?$",
-            "description": "`ROOM:SEQ[:REV],…`: every message after SEQ of these rooms, then live ones. With `frame` "
-            "the positions come in a first frame, `session.resume`.",
+            "description": "`ROOM:SEQ[:REV],…`: every message after SEQ of these rooms, changes after REV, then live "
+            "ones. With `frame` the positions come in a first frame, `session.resume`.",
         },
         "epoch": {
             "type": "string",

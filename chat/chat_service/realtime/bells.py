@@ -1,6 +1,7 @@
 """What goes over Redis and is not a message: notices to a room, to a user, of ended sessions. And who hears which bell.
 
-A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq; `^` is a
+A notice is lost if Redis is away; nothing that must not be lost is one. A message's bell begins with its seq, that of a
+change of one with `*` or `-` before it; `^` is a
 position alone; `~` says that the room looks different; `%` that somebody types; `!` is a notice, with the pod that rang
 and has delivered it already.
 """
@@ -18,6 +19,7 @@ from . import events, protocol
 from .broker import Broker, BrokerAway
 from .feed import Feed
 from .hub import Hub
+from .live import DELETED, EDITED
 from .wire import text_frame
 
 logger = logging.getLogger(__name__)
@@ -97,16 +99,19 @@ class Bells:
     def hear(self, channel: bytes, payload: bytes) -> None:
         """A bell; see Broker."""
         if channel.startswith(self._room_prefix):
-            if payload[:1] == b"!":
-                self._hear_notice(channel, payload)
-            elif payload[:1] == b"^":
-                self._feed.on_head(channel, payload)
-            elif payload[:1] == b"~":
-                self._hear_other_renamed(channel, payload)
-            elif payload[:1] == b"%":
-                self._hear_typing(channel, payload)
-            else:
+            mark = payload[:1]
+            if mark.isdigit():
                 self._feed.on_bell(channel, payload)
+            elif mark in (EDITED, DELETED):
+                self._feed.on_change(channel, payload)
+            elif mark == b"^":
+                self._feed.on_head(channel, payload)
+            elif mark == b"!":
+                self._hear_notice(channel, payload)
+            elif mark == b"~":
+                self._hear_other_renamed(channel, payload)
+            elif mark == b"%":
+                self._hear_typing(channel, payload)
             return
         try:
             if channel.startswith(self._user_prefix) and payload[:1] == b"!":

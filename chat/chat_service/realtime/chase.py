@@ -1,26 +1,60 @@
 """Catching up: what a session has missed is written page by page until it is where everybody is; then it is attached.
 
-No live message is queued meanwhile: what is said while a page is read is on the next page.
+No live message is queued meanwhile: what is said while a page is read is on the next page. First come the messages that
+it does not have, in the state in which they are now, then the changes of those that it has, each message once and in
+the order of their revs.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import takewhile
+from typing import TypeVar
+
+import msgspec
 
 from chassis import postgres
 from chassis.postgres import Postgres
 
+from ..model import MessageRow
 from ..store import members as member_store
 from ..store import messages as message_store
 from . import events, protocol
 from .feed import Feed
-from .frames import live_message_of_row
+from .frames import live_change_of_row, live_message_of_row
 from .history import History
 from .hub import Hub, LiveRoom
+from .live import LiveMessage
 from .session import Session
 
 PAGE = 200
 RETRY_SECONDS = 0.5  # while Postgres is away
+
+Result = TypeVar("Result")
+
+
+class Known(msgspec.Struct):
+    """What a session has of a room, and had.
+
+    Arguments:
+        seq: it has the messages up to here,
+        rev: in the state of this rev of the room, or in a later one.
+        first: what `seq` was at first.
+        began: the rev of the room at that time: messages after `first` are read no earlier, so in its state or later.
+    """
+
+    seq: int
+    rev: int
+    first: int
+    began: int
+
+    @classmethod
+    def now(cls, room: LiveRoom, seq: int, rev: int) -> "Known":
+        """Before anything is read."""
+        return cls(seq, rev, seq, room.rev)
+
+    def lacks(self, changed: MessageRow) -> bool:
+        """Whether the session has that message, and had it before this change."""
+        return changed.seq <= self.seq and (changed.seq <= self.first or changed.rev > self.began)
 
 
 class Chase:
@@ -30,7 +64,7 @@ class Chase:
         database: chat's.
         hub: where it is attached.
         feed: knows how far the room is; the caller holds the room.
-        history: writes the page that a client may ask for with its connection.
+        history: writes the pages that a client may ask for.
     """
 
     def __init__(self, database: Postgres, hub: Hub, feed: Feed, history: History) -> None:
@@ -39,50 +73,86 @@ class Chase:
         self._feed = feed
         self._history = history
 
-    async def with_history(self, session: Session, room: LiveRoom, rev: int) -> None:
-        """Write the last messages as a page, then chase from there."""
-        position = room.seq
-        while True:
-            try:
-                await self._history.write_last(session, room, position + 1)
-                break
-            except Exception as error:
-                if not postgres.is_away(error):
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
-        await self.chase(session, room, position, rev)
+    async def with_history(self, session: Session, room: LiveRoom, known: Known, rev: int) -> None:
+        """Write the last messages up to `known` as a page, then chase from there."""
+        await _patiently(lambda: self._history.write_last(session, room, known.seq + 1))
+        await self.chase(session, room, known, rev)
 
-    async def chase(self, session: Session, room: LiveRoom, since: int, rev: int) -> None:
+    async def with_pages(self, session: Session, room: LiveRoom, known: Known, rev: int) -> None:
+        """Write everything after `known` as pages, then chase from there."""
+        end, more = room.seq, True
+        while more:
+            known.seq, more = await _patiently(lambda: self._history.write_page(session, room.id, known.seq, end))
+            await session.drained()
+        await self.chase(session, room, known, rev)
+
+    async def chase(self, session: Session, room: LiveRoom, known: Known, rev: int) -> None:
         """Write what the session has not seen until it has seen what everybody has; then attach it.
 
         Arguments:
-            since: the last message that the session has.
+            known: where it is; moved on.
             rev: of the room when the user was last known to be in it; when it has moved, the members are read again.
         """
+        repairs = self._feed.repairs
         while not session.closing:
-            if since > room.seq:
-                await self._feed.repairs.catch_up(room)
-                if since > room.seq:  # a position from another life of this room
-                    session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
-                    since = room.seq
-            if since == room.seq and room.rev <= rev:
-                self._hub.attach(session, room)
-                return
-            try:
-                async with self._database.connection() as connection:
-                    rows = await message_store.select_messages_after(connection, room.id, since, PAGE)
-                    rev, members = await member_store.select_fence(connection, room.id, [session.user_id])
-            except Exception as error:
-                if not postgres.is_away(error):
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
+            if known.seq > room.seq or known.rev > room.rev:
+                await repairs.catch_up(room)
+                if known.seq > room.seq or known.rev > room.rev:  # a position from another life of this room
+                    session.write(protocol.frame(events.RoomReset(events.Reset(room.id, room.seq, room.rev))))
+                    known = Known.now(room, room.seq, room.rev)
+            if known.seq == room.seq and known.rev == room.rev <= rev:
+                if not repairs.under_way(room):
+                    self._hub.attach(session, room)
+                    return
+                await repairs.wait(room)
                 continue
-            if session.user_id not in members:
+            upto = room.rev
+            rows, changes, rev, is_member = await _patiently(
+                lambda: self._read(session, room, known, upto)  # noqa: B023  it is awaited before they change
+            )
+            if not is_member:
                 session.write(protocol.frame(events.RoomRemoved(events.InRoom(room.id))))
                 return
-            fresh: Sequence[Any] = [row for row in rows if row.seq <= room.seq]
-            messages = [live_message_of_row(row) for row in fresh]
-            own = session.user_id
-            session.write(b"".join(m.sent() if m.sender_id == own else m.received() for m in messages))
-            since = fresh[-1].seq if fresh else since
+            fresh = list(takewhile(lambda row: row.seq <= room.seq and row.rev <= room.rev, rows))
+            missed = [row for row in changes if known.lacks(row)]
+            _write(session, [*map(live_message_of_row, fresh), *map(live_change_of_row, missed)])
+            if len(rows) < PAGE:
+                known.rev = changes[-1].rev if len(changes) == PAGE else upto
+            if fresh:
+                known.seq = fresh[-1].seq
+            elif rows:
+                await repairs.catch_up(room)  # the next one has been changed, of which the room has not heard
             await session.drained()
+
+    async def _read(
+        self, session: Session, room: LiveRoom, known: Known, upto: int
+    ) -> tuple[Sequence[MessageRow], Sequence[MessageRow], int, bool]:
+        """(further messages, changes up to `upto`, the room's rev, whether the user is in it); the members last."""
+        rows: Sequence[MessageRow] = []
+        changes: Sequence[MessageRow] = []
+        async with self._database.connection() as connection:
+            if known.seq < room.seq:
+                rows = await message_store.select_messages_after(connection, room.id, known.seq, PAGE)
+            if known.rev < upto and len(rows) < PAGE:
+                changes = await message_store.select_changes(connection, room.id, known.rev, upto, PAGE)
+            rev, members = await member_store.select_fence(connection, room.id, [session.user_id])
+        return rows, changes, rev, session.user_id in members
+
+
+def _write(session: Session, messages: Iterable[LiveMessage]) -> None:
+    """In one write: a second one would be held against a reader who is just beginning."""
+    own = session.user_id
+    data = b"".join(message.sent() if message.sender_id == own else message.received() for message in messages)
+    if data:
+        session.write(data)
+
+
+async def _patiently(read: Callable[[], Awaitable[Result]]) -> Result:
+    """What `read` gives, once Postgres is there."""
+    while True:
+        try:
+            return await read()
+        except Exception as error:
+            if not postgres.is_away(error):
+                raise
+        await asyncio.sleep(RETRY_SECONDS)

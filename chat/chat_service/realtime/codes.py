@@ -19,6 +19,9 @@ class ErrorCode(enum.StrEnum):
     NOT_A_MEMBER = "not_a_member", "of that room, or there is no such room"
     TOO_LONG = "too_long", "over 4,000 characters"
     REPLY_NOT_FOUND = "reply_not_found", "there is no message `reply_to` in that room"
+    MESSAGE_NOT_FOUND = "message_not_found", "there is no message `seq` in that room"
+    MESSAGE_DELETED = "message_deleted", "it cannot be edited any more"
+    NOT_THE_AUTHOR = "not_the_author", "only its author edits a message; he, or an owner of the group, deletes it"
     CLIENT_ID_REUSED = "client_id_reused", "it belongs to another message of yours"
     RATE_LIMITED = "rate_limited", "wait `retry_after` seconds (at least 1)"
     UNAVAILABLE = (

@@ -1,7 +1,8 @@
 """What the server sends: one Struct per frame, from which frames are encoded and the AsyncAPI document is made.
 
-Two are not made from theirs, because they are the hot path: `protocol.ack` and `live.message_body` write
-`chat.ack` and `chat.message` by hand. Tests decode those with the Structs here and expect the same bytes back.
+Three are not made from theirs, because they are the hot path or like it: `protocol.ack` and `live.message_body` write
+`chat.ack`, `chat.message` and `chat.edited` by hand. Tests decode those with the Structs here and expect the same bytes
+back.
 """
 
 from typing import Annotated, TypeAlias
@@ -70,6 +71,44 @@ class History(msgspec.Struct, frozen=True):
     room: UUID
     messages: list[Message]
     has_more: bool
+
+
+class ChatEdited(msgspec.Struct, frozen=True, tag_field="type", tag="chat.edited"):
+    """A message says something else now, with the rev of the room by which it does."""
+
+    data: Message
+
+
+class Deletion(msgspec.Struct, frozen=True, gc=False):
+    """A message that says nothing any more, and the rev of the room by which it does not."""
+
+    room: UUID
+    seq: Seq
+    id: UUID
+    rev: Seq
+    deleted_at: Time
+
+
+class ChatDeleted(msgspec.Struct, frozen=True, tag_field="type", tag="chat.deleted"):
+    """A message is deleted; it keeps its seq."""
+
+    data: Deletion
+
+
+class Changed(msgspec.Struct, frozen=True, gc=False):
+    """A message, and the rev of its last change: what was asked for, or an earlier one that came to the same."""
+
+    client_id: str | None
+    room: UUID
+    seq: Seq
+    id: UUID
+    rev: Seq
+
+
+class ChatChanged(msgspec.Struct, frozen=True, tag_field="type", tag="chat.changed"):
+    """The message is as I asked for by `chat.edit` or `chat.delete`."""
+
+    data: Changed
 
 
 class ChatHistory(msgspec.Struct, frozen=True, tag_field="type", tag="chat.history"):
@@ -158,10 +197,11 @@ class Reset(msgspec.Struct, frozen=True, gc=False):
 
     room: UUID
     last_seq: Seq
+    rev: Seq
 
 
 class RoomReset(msgspec.Struct, frozen=True, tag_field="type", tag="room.reset"):
-    """My position in the room is of another life of the database: forget it, go on from `last_seq`."""
+    """My position in the room is of another life of the database: forget it, go on from `last_seq` and `rev`."""
 
     data: Reset
 
@@ -222,6 +262,9 @@ Event: TypeAlias = (
     SessionReady
     | ChatMessage
     | ChatAck
+    | ChatEdited
+    | ChatDeleted
+    | ChatChanged
     | ChatHistory
     | ChatRead
     | ChatDelivered

@@ -44,6 +44,7 @@ _DIRECT = Room(
     last_seq=42,
     read_seq=42,
     joined_seq=0,
+    rev=0,
     muted=False,
 )
 _GROUP = Room(
@@ -57,6 +58,7 @@ _GROUP = Room(
     last_seq=0,
     read_seq=0,
     joined_seq=0,
+    rev=0,
     muted=False,
 )
 _HELLO = Message(
@@ -72,14 +74,17 @@ _HELLO = Message(
     direction="sent",
     client_id=_CLIENT_ID,
 )
+_EDITED = msgspec.structs.replace(_HELLO, rev=4, content="Hello, Bob.", edited_at=_NOW)
 
 COMMANDS: tuple[protocol.Command, ...] = (
     protocol.Send(protocol.SendData(_ROOM, "Hello, Bob!", _CLIENT_ID)),
+    protocol.Edit(protocol.EditData(_ROOM, 42, "Hello, Bob.", "e-1")),
+    protocol.Delete(protocol.DeleteData(_ROOM, 42, "d-1")),
     protocol.TypingStart(protocol.RoomData(_ROOM)),
     protocol.TypingStop(protocol.RoomData(_ROOM)),
     protocol.Read(protocol.ReadData(_ROOM, 42)),
     protocol.Received(protocol.ReceivedData(_ROOM, 42)),
-    protocol.Join(protocol.JoinData(_ROOM, 40)),
+    protocol.Join(protocol.JoinData(_ROOM, 40, 3)),
     protocol.Resume(protocol.ResumeData({_ROOM: [42, 3]}, "7431234567890123456-1")),
     protocol.Refresh(protocol.RefreshData("eyJhbGciOiJFZERTQSIsImtpZCI6…")),
     protocol.Ping(),
@@ -96,6 +101,9 @@ EVENTS: tuple[events.Event, ...] = (
     ),
     events.ChatMessage(_HELLO),
     events.ChatAck(events.Ack(_CLIENT_ID, _MESSAGE, _ROOM, 42, _NOW, duplicate=False)),
+    events.ChatEdited(_EDITED),
+    events.ChatDeleted(events.Deletion(_ROOM, 42, _MESSAGE, 5, _NOW)),
+    events.ChatChanged(events.Changed("e-1", _ROOM, 42, _MESSAGE, 4)),
     events.ChatHistory(events.History(_ROOM, [_HELLO], has_more=True)),
     events.ChatRead(_RECEIPT),
     events.ChatDelivered(_RECEIPT),
@@ -106,7 +114,7 @@ EVENTS: tuple[events.Event, ...] = (
     events.RoomCreated(_DIRECT),
     events.RoomUpdated(_GROUP),
     events.RoomRemoved(events.InRoom(_ROOM)),
-    events.RoomReset(events.Reset(_ROOM, 40)),
+    events.RoomReset(events.Reset(_ROOM, 40, 3)),
     events.AuthRefreshed(events.Refreshed(_NOW)),
     events.SessionDraining(events.Draining(1250)),
     events.Pong(events.Nothing()),

@@ -22,7 +22,7 @@ from .broker import Broker, BrokerAway
 from .frames import live_message
 from .hub import Hub, LiveRoom
 from .ledger import Entry, Outcome
-from .live import LiveMessage, parse_bell
+from .live import LiveChange, LiveMessage, parse_bell, parse_change
 from .repair import Repairs
 
 logger = logging.getLogger(__name__)
@@ -75,9 +75,28 @@ class Feed:
                 return
             message = parse_bell(payload)
         except ValueError:
-            logger.warning("a bell could not be read", extra={"channel": channel.decode("latin1")})
+            _unreadable(channel)
             return
         self._hear(room, message)
+
+    def on_change(self, channel: bytes, payload: bytes) -> None:
+        """A change of a message, by some pod."""
+        room = self._hub.channels.get(channel)
+        try:
+            if room is not None:
+                self._hear_change(room, parse_change(payload))
+        except ValueError:
+            _unreadable(channel)
+
+    def message_changed(self, room_id: UUID, change: LiveChange) -> None:
+        """A message has been edited or deleted: deliver that here and ring for the others."""
+        room = self._hub.rooms.get(room_id)
+        if room is not None:
+            self._hear_change(room, change)
+        channel = keys.room_channel(room_id).encode()
+        self.rung.add(channel)
+        if self._broker is not None:
+            self._broker.publish(channel, change.bell())
 
     def committed(self, results: Sequence[tuple[Entry, Outcome]]) -> None:
         """Messages that are stored now, by ascending seq: deliver them here and ring for the others.
@@ -108,7 +127,7 @@ class Feed:
             self._hear_head(room, int(seq), int(rev))
 
     def changed(self, room_id: UUID, seq: int, rev: int) -> None:
-        """This pod has changed the room's members or name: look again, here and everywhere."""
+        """The room's rev has moved, or has maybe done so without a bell: look again, here and everywhere."""
         room = self._hub.rooms.get(room_id)
         if room is not None:
             self._hear_head(room, seq, rev)
@@ -118,6 +137,7 @@ class Feed:
             self._broker.publish(channel, b"^%d %d" % (seq, rev))
 
     def _hear_head(self, room: LiveRoom, seq: int, rev: int) -> None:
+        room.heard_rev = max(room.heard_rev, rev)
         if room.seq < 0:
             return
         if rev > room.rev:
@@ -143,6 +163,22 @@ class Feed:
             self._hold(room, message)
             if room.seq >= 0:
                 self.repairs.start_later(room, self._hold_seconds, "gap")
+
+    def _hear_change(self, room: LiveRoom, change: LiveChange) -> None:
+        """Revs are dense: the next one is this change and nothing else, so nobody has been removed before it."""
+        if change.rev <= room.rev and room.seq >= 0:
+            _dropped.inc()
+        elif change.rev == room.rev + 1 and change.seq <= room.seq and not isinstance(room.repair, asyncio.Task):
+            _delivered.inc()
+            room.rev = change.rev
+            self._hub.message(room, change)
+            if room.held:
+                self._release(room)
+        else:
+            _fenced.inc()  # something before it has not been heard, or is just being read: it is read, too
+            room.heard_rev = max(room.heard_rev, change.rev)
+            if room.seq >= 0:
+                self.repairs.start(room, "rev")
 
     @staticmethod
     def _hold(room: LiveRoom, message: LiveMessage) -> None:
@@ -216,7 +252,7 @@ class Feed:
                 opening.set_result(None)
             if room.held:
                 self._release(room)
-            if room.held:
+            if room.held or room.heard_rev > room.rev:
                 self.repairs.start(room, "opened")
 
     async def reset(self) -> None:
@@ -234,7 +270,8 @@ class Feed:
             for room in part:
                 room.seq, room.rev = found.get(room.id, (0, 0))
                 room.held = None
-                self._hub.frame(room, protocol.frame(events.RoomReset(events.Reset(room.id, room.seq))))
+                room.heard_rev = 0
+                self._hub.frame(room, protocol.frame(events.RoomReset(events.Reset(room.id, room.seq, room.rev))))
 
     def _abandon(self, room: LiveRoom) -> None:
         opening, room.opening = room.opening, None
@@ -262,3 +299,7 @@ class Feed:
             room.repair = None
         if self._broker is not None:
             self._broker.unsubscribe([room.channel])
+
+
+def _unreadable(channel: bytes) -> None:
+    logger.warning("a bell could not be read", extra={"channel": channel.decode("latin1")})

@@ -3,8 +3,9 @@
 from chassis.times import rfc3339
 
 from ..model import MessageRow, user_of
+from . import events
 from .ledger import Entry, Outcome
-from .live import LiveMessage, encode_user, given_client_id, message_body
+from .live import LiveChange, LiveMessage, encode_user, given_client_id, message_body
 from .protocol import encode_json
 
 
@@ -30,8 +31,16 @@ def live_message_of_row(row: MessageRow) -> LiveMessage:
     return LiveMessage(row.seq, 0, row.sender.id, _client_id(row), _body(b"chat.message", row))
 
 
-def _body(kind: bytes, row: MessageRow) -> bytes:
-    author = encode_user(user_of(row.sender, online=False))
+def live_change_of_row(row: MessageRow, *, online: bool = False) -> LiveChange:
+    """The frame of the last change of a message: `chat.edited` or `chat.deleted`; `online`: whether its author is."""
+    if row.deleted_at is None:
+        return LiveChange(row.seq, row.rev, row.sender.id, _client_id(row), _body(b"chat.edited", row, online=online))
+    deletion = events.Deletion(row.room_id, row.seq, row.id, row.rev, rfc3339(row.deleted_at) or "")
+    return LiveChange(row.seq, row.rev, row.sender.id, b"", encode_json(events.ChatDeleted(deletion)), deleted=True)
+
+
+def _body(kind: bytes, row: MessageRow, *, online: bool = False) -> bytes:
+    author = encode_user(user_of(row.sender, online=online))
     ids = str(row.id).encode(), str(row.room_id).encode()
     created_at = rfc3339(row.created_at) or ""
     more = b""

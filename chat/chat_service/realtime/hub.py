@@ -31,16 +31,21 @@ class Listener(Protocol):
 class LiveRoom:
     """A room that at least one local session hears, or is about to.
 
-    `seq` and `rev` say what has been handed to every attached session; feed alone moves them.
+    `seq` and `rev` say what has been handed to every attached session; feed alone moves them. What was changed up to
+    `rev` are messages up to `seq`: a message beyond it is in its first state, or in one of a later rev.
     """
 
-    __slots__ = ("channel", "frames", "held", "holders", "id", "opening", "pending", "repair", "rev", "seq", "sessions")
+    __slots__ = (
+        "channel", "frames", "heard_rev", "held", "holders", "id", "opening", "pending", "repair", "rev", "seq",
+        "sessions",
+    )  # fmt: skip
 
     def __init__(self, room_id: UUID, channel: bytes) -> None:
         self.id = room_id
         self.channel = channel
         self.seq = -1  # unknown while the room is being opened
         self.rev = 0
+        self.heard_rev = 0  # by bells that came while somebody was reading, maybe before what they tell of
         self.sessions: set[Listener] = set()
         self.holders = 0  # sessions that are about to attach keep the room alive
         self.pending: list[LiveMessage] = []
@@ -96,8 +101,7 @@ class Hub:
 
     def attach(self, session: Listener, room: LiveRoom) -> None:
         """From now on the session gets everything beyond `room.seq`; what is pending is not, so it goes first."""
-        if room.frames:
-            self._flush_room(room)
+        self.flush(room)
         room.sessions.add(session)
         session.rooms.add(room.id)
 
@@ -107,17 +111,21 @@ class Hub:
         session.rooms.discard(room.id)
 
     def message(self, room: LiveRoom, message: LiveMessage) -> None:
-        """Hand a message to the room's sessions in this loop turn."""
+        """Hand a message, or a change of one, to the room's sessions in this loop turn."""
         if not room.frames:
             self._dirty.append(room)
             self._schedule()
         room.pending.append(message)
         room.frames.append(message.received())
 
-    def frame(self, room: LiveRoom, frame: bytes, *, without: UUID | None = None, droppable: bool = False) -> None:
-        """Hand any other frame to the room's sessions, except those of one user; slow readers miss `droppable` ones."""
+    def flush(self, room: LiveRoom) -> None:
+        """Write now what the room has to say in this loop turn."""
         if room.frames:
             self._flush_room(room)
+
+    def frame(self, room: LiveRoom, frame: bytes, *, without: UUID | None = None, droppable: bool = False) -> None:
+        """Hand any other frame to the room's sessions, except those of one user; slow readers miss `droppable` ones."""
+        self.flush(room)
         for session in tuple(room.sessions):
             if session.user_id != without and not (droppable and session.is_slow):
                 session.write(frame)
@@ -145,8 +153,7 @@ class Hub:
         self._flush_scheduled = False
         dirty, self._dirty = self._dirty, []
         for room in dirty:
-            if room.frames:
-                self._flush_room(room)
+            self.flush(room)
         told, self._told = self._told, {}
         for session, data in told.items():
             session.write(data)

@@ -47,15 +47,51 @@ class LiveMessage:
         return b"%d %d %b %b\n%b" % (self.seq, self.rev, str(self.sender_id).encode(), self.client_id, self.body)
 
 
+class LiveChange(LiveMessage):
+    """A message on its way that has been edited or deleted.
+
+    Arguments:
+        rev: the room's by this change.
+        body: of an edit, as of a message; of a deletion the whole frame's JSON, which is the same for everybody.
+        deleted: which of them it is.
+    """
+
+    __slots__ = ("deleted",)
+
+    def __init__(
+        self, seq: int, rev: int, sender_id: UUID, client_id: bytes, body: bytes, *, deleted: bool = False
+    ) -> None:
+        super().__init__(seq, rev, sender_id, client_id, body)
+        self.deleted = deleted
+        if deleted:
+            self._received = self._sent = text_frame(body)
+
+    def bell(self) -> bytes:
+        """What is published: as of a message, with a mark before it."""
+        return (DELETED if self.deleted else EDITED) + super().bell()
+
+
+EDITED, DELETED = b"*", b"-"  # the first byte of a bell that is not of a new message
+
+
 def parse_bell(payload: bytes) -> LiveMessage:
     """The message in a bell.
 
     Raises:
         ValueError: this is no bell of ours.
     """
+    return LiveMessage(*_parse(payload))
+
+
+def parse_change(payload: bytes) -> LiveChange:
+    """The change in a bell; raises as `parse_bell`."""
+    return LiveChange(*_parse(payload[1:]), deleted=payload[:1] == DELETED)
+
+
+def _parse(payload: bytes) -> tuple[int, int, UUID, bytes, bytes]:
     head, _, body = payload.partition(b"\n")
     seq, rev, sender, client_id = head.split(b" ", 3)
-    return LiveMessage(int(seq), int(rev), UUID(sender.decode()), client_id, body)
+    return int(seq), int(rev), UUID(sender.decode()), client_id, body
 
 
 def message_body(

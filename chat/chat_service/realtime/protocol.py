@@ -100,11 +100,44 @@ class Received(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="cha
     data: ReceivedData
 
 
+class EditData(msgspec.Struct, frozen=True, gc=False):
+    """A message of mine, and what it is to say. `client_id` names this command in its answer."""
+
+    room: UUID
+    seq: Seq
+    content: Content
+    client_id: ClientId | None = None
+
+
+class Edit(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.edit"):
+    """Gives a message of mine other words; answered by `chat.changed` after the commit."""
+
+    data: EditData
+
+
+class DeleteData(msgspec.Struct, frozen=True, gc=False):
+    """A message of mine, or of a group that I own. `client_id` names this command in its answer."""
+
+    room: UUID
+    seq: Seq
+    client_id: ClientId | None = None
+
+
+class Delete(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="chat.delete"):
+    """Deletes a message; answered by `chat.changed` after the commit."""
+
+    data: DeleteData
+
+
 class JoinData(msgspec.Struct, frozen=True, gc=False):
-    """A room, and after which of its messages all are wanted; without `since`, the last 100."""
+    """A room, and after which of its messages all are wanted; without `since`, the last 100.
+
+    With `rev`, also what has been changed since then of the messages up to `since`.
+    """
 
     room: UUID
     since: Seq | None = None
+    rev: Seq | None = None
 
 
 class Join(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="room.join"):
@@ -147,7 +180,7 @@ class Ping(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="ping"):
     data: dict[str, Any] = {}
 
 
-Command: TypeAlias = Send | TypingStart | TypingStop | Read | Received | Join | Resume | Refresh | Ping
+Command: TypeAlias = Send | Edit | Delete | TypingStart | TypingStop | Read | Received | Join | Resume | Refresh | Ping
 
 
 class BadFrame(Exception):

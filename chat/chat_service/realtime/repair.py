@@ -1,8 +1,12 @@
-"""Closing gaps from Postgres: read, fence, deliver, until nothing is missing. At most one repair per room at a time."""
+"""Closing gaps from Postgres: read, fence, deliver, until nothing is missing. At most one repair per room at a time.
+
+While one is under way nobody is attached to the room, so that whoever hears what was read has been looked for among the
+members when it was.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -10,13 +14,14 @@ from prometheus_client import Counter
 from chassis import postgres
 from chassis.postgres import Postgres
 
+from ..model import MessageRow
 from ..store import members as member_store
 from ..store import messages as message_store
 from . import events, protocol
-from .frames import live_message_of_row
+from .frames import live_change_of_row, live_message_of_row
 from .hub import Hub, LiveRoom
 
-PAGE = 200  # messages read at once to close a gap
+PAGE = 200  # messages, or changes of messages, read at once
 RETRY_SECONDS = 0.5  # while Postgres is away
 MAX_READS_IN_VAIN = 5  # without a row, although something is held
 
@@ -76,36 +81,64 @@ class Repairs:
         try:
             in_vain = 0
             while self._hub.rooms.get(room.id) is room:
+                have = room.rev
+                changes: list[MessageRow] = []
                 try:
                     async with self._database.connection() as connection:
                         rows = await message_store.select_messages_after(connection, room.id, room.seq, PAGE)
                         users = list({session.user_id for session in room.sessions})
                         rev, members = await member_store.select_fence(connection, room.id, users)
+                        if rev > have and len(rows) < PAGE:
+                            changes = await message_store.select_changes(connection, room.id, have, rev, PAGE)
                 except Exception as error:
                     if not postgres.is_away(error):
                         raise
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
-                self._fence(room, rev, {user for user in users if user not in members})
-                for row in rows:
-                    if row.seq == room.seq + 1:
-                        room.seq = row.seq
-                        self._hub.message(room, live_message_of_row(row))
+                if room.rev != have:
+                    continue  # it has been reset
+                self._fence(room, {user for user in users if user not in members})
+                self._deliver(room, rows, changes, rev)
                 self._release(room)
-                if len(rows) < PAGE and not room.held:
+                if len(rows) < PAGE and not room.held and room.rev >= max(rev, room.heard_rev):
                     return
-                # What is still held came in while we read; it was committed before it rang, so the next read has it.
-                in_vain = 0 if rows else in_vain + 1
+                # What is still missing came in while we read; it was committed before it rang: the next read has it.
+                in_vain = 0 if rows or room.rev > have else in_vain + 1
                 if in_vain >= MAX_READS_IN_VAIN:
-                    logger.error("a room was told of messages that are not there", extra={"room": str(room.id)})
-                    room.held = None
+                    logger.error("a room was told of what is not there", extra={"room": str(room.id)})
+                    room.held, room.heard_rev = None, room.rev
                     return
         finally:
             room.repair = None
 
-    def _fence(self, room: LiveRoom, rev: int, gone: set[UUID]) -> None:
+    def _deliver(self, room: LiveRoom, rows: Sequence[MessageRow], changes: Sequence[MessageRow], rev: int) -> None:
+        """Hand over messages in their present state, then the changes of others, and move on as far as that goes.
+
+        Arguments:
+            rows: as the messages were before the members were read.
+            changes: of messages up to `rev`, in that order.
+            rev: of the room when its members were read.
+        """
+        fresh = {}
+        for row in rows:
+            if row.seq == room.seq + 1:
+                room.seq = row.seq
+                fresh[row.seq] = row.rev
+                self._hub.message(room, live_message_of_row(row))
+        if len(rows) == PAGE:
+            return  # there are more: what has been changed may be among them
+        for row in changes:
+            if row.seq > room.seq:  # stored since we read the messages: the room may hold it as it was at first
+                room.rev = row.rev - 1
+                return
+            room.rev = row.rev
+            if fresh.get(row.seq) != row.rev:
+                self._hub.message(room, live_change_of_row(row))
+        if len(changes) < PAGE:
+            room.rev = max(room.rev, rev)
+
+    def _fence(self, room: LiveRoom, gone: set[UUID]) -> None:
         """Those who are no longer members hear nothing more; read after the messages, so never too late."""
-        room.rev = max(room.rev, rev)
         if gone:
             for session in tuple(room.sessions):
                 if session.user_id in gone:
@@ -115,7 +148,16 @@ class Repairs:
 
     async def catch_up(self, room: LiveRoom) -> None:
         """Bring one room to the present of Postgres."""
-        if not isinstance(room.repair, asyncio.Task):
-            self.start(room, "asked")
+        await self.wait(room)  # it may have read before that
+        self.start(room, "asked")
+        await self.wait(room)
+
+    @staticmethod
+    def under_way(room: LiveRoom) -> bool:
+        """Whether the room is being read now."""
+        return isinstance(room.repair, asyncio.Task)
+
+    async def wait(self, room: LiveRoom) -> None:
+        """Wait for the end of the repair that is under way, if one is."""
         if isinstance(room.repair, asyncio.Task):
             await asyncio.shield(room.repair)

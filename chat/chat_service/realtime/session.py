@@ -155,8 +155,7 @@ class Session(asyncio.Protocol):
             return
         wait = self._allow()
         if wait > 0:
-            client_id = command.data.client_id if type(command) is protocol.Send else None
-            self._refuse(wait, client_id)
+            self._refuse(wait, getattr(command.data, "client_id", None))
             return
         self._handler.command(self, command)
 

@@ -7,9 +7,10 @@ from uuid import UUID
 import msgspec
 from quart import Blueprint, Response
 
-from chassis.http import bearer, claims, gives, reads, reply, takes
+from chassis.http import bearer, claims, gives, no_content, reads, reply, takes
 from chassis.problems import Invalid
 
+from ..changes import Changes
 from ..messages import MessagePage, Messages, check_client_id, check_content
 from ..model import Message, PersonRow, Seq
 from ..people import People
@@ -49,6 +50,13 @@ class NewMessage(msgspec.Struct):
     reply_to: Seq | None = None
 
 
+class NewWords(msgspec.Struct):
+    """What a message is to say: `content` (or `message`)."""
+
+    content: Content | None = None
+    message: Content | None = None
+
+
 class Mark(msgspec.Struct):
     """A read marker."""
 
@@ -69,7 +77,7 @@ class MessageList(msgspec.Struct):
     results: list[Message]
 
 
-def blueprint(messages: Messages, rooms: Rooms, people: People) -> Blueprint:
+def blueprint(messages: Messages, changes: Changes, rooms: Rooms, people: People) -> Blueprint:
     """The routes of messages."""
     routes = Blueprint("messages", __name__)
 
@@ -117,6 +125,24 @@ def blueprint(messages: Messages, rooms: Rooms, people: People) -> Blueprint:
         room = await _room_of(me, data, rooms)
         message = await messages.send(me, room, content, data.client_id, data.reply_to)
         return reply(message, 200 if message.duplicate is True else 201)
+
+    @routes.patch("/api/chat/<uuid:room>/messages/<int:seq>/")
+    @bearer
+    @takes(NewWords)
+    @gives(Message)
+    async def edit_message(room: UUID, seq: int, data: NewWords) -> Response:
+        """Give a message of mine other words."""
+        content = data.content if data.content is not None else data.message
+        if content is None:
+            raise Invalid(("content", "is required"))
+        return reply(await changes.edited(claims().user_id, room, seq, content))
+
+    @routes.delete("/api/chat/<uuid:room>/messages/<int:seq>/")
+    @bearer
+    async def delete_message(room: UUID, seq: int) -> Response:
+        """Delete a message of mine, or of a group that I own."""
+        await changes.deleted(claims().user_id, room, seq)
+        return no_content()
 
     @routes.get("/api/chat/messages/")
     @bearer

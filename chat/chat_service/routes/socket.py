@@ -23,13 +23,14 @@ from contracts.sockets import CONNECTION_HEADER
 from ..model import MAX_SEQ, user_of
 from ..people import People
 from ..realtime.admission import Admission
-from ..realtime.arrivals import Arrivals, Wanted
+from ..realtime.arrivals import Arrivals
 from ..realtime.asyncapi import ADDRESS, MAX_RESUMED_ROOMS, SHORT_ADDRESS, encoded
 from ..realtime.fallback import QuartTransport, serve
 from ..realtime.keeper import Keeper
 from ..realtime.live import encode_user
 from ..realtime.protocol import MAX_EPOCH_CHARACTERS
 from ..realtime.session import Handler, Session
+from ..realtime.wanted import Wanted
 
 SUBPROTOCOL = "bearer"
 TICKET_SECONDS = 30
@@ -67,8 +68,10 @@ def blueprint(
         claims, token, subprotocol = await _authenticate(guard, redis)
         query = websocket.args
         by_frame = query.get("resume") == "frame"
+        positions, revs = parse_positions("" if by_frame else query.get("resume", ""))
         wanted = Wanted(
-            positions={} if by_frame else parse_positions(query.get("resume", "")),
+            positions=positions,
+            revs=revs,
             history_of=_room_id(query["room"]) if "room" in query else None,
             epoch=_epoch(query["epoch"]) if "epoch" in query else None,
             by_frame=by_frame,
@@ -166,13 +169,14 @@ async def _put_back(redis: "Redis", ticket: str | None, token: str) -> None:
                 await redis.set(keys.ws_ticket(digest), token, ex=TICKET_SECONDS, nx=True)
 
 
-def parse_positions(text: str) -> Mapping[UUID, int]:
-    """`ROOM:SEQ[:REV],…` as positions.
+def parse_positions(text: str) -> tuple[Mapping[UUID, int], Mapping[UUID, int]]:
+    """`ROOM:SEQ[:REV],…` as the seq of each room, and the rev of those that have one.
 
     Raises:
         Invalid: it has another form.
     """
     positions: dict[UUID, int] = {}
+    revs: dict[UUID, int] = {}
     parts = text.split(",") if text else []
     if len(parts) > MAX_RESUMED_ROOMS:
         raise Invalid(("resume", f"at most {MAX_RESUMED_ROOMS} rooms fit into a URL"))
@@ -182,7 +186,9 @@ def parse_positions(text: str) -> Mapping[UUID, int]:
         if room_id is None or not 1 <= len(numbers) <= 2 or not all(_is_seq(number) for number in numbers):
             raise Invalid(("resume", "must be ROOM:SEQ or ROOM:SEQ:REV, separated by commas"))
         positions[room_id] = int(numbers[0])
-    return positions
+        if len(numbers) == 2:
+            revs[room_id] = int(numbers[1])
+    return positions, revs
 
 
 def _is_seq(text: str) -> bool:

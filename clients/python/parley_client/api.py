@@ -195,6 +195,15 @@ class Account:
             except (ApiError, NoAnswer) as error:
                 await trying.after(error)
 
+    async def edit(self, room: str, seq: int, content: str) -> Message:
+        """Give a message of his other words; the message as it is then."""
+        _, body = await self.request("PATCH", f"/api/chat/{room}/messages/{seq}/", {"content": content})
+        return Message.of(body)
+
+    async def delete(self, room: str, seq: int) -> None:
+        """Delete a message of his, or of a group that he owns."""
+        await self.request("DELETE", f"/api/chat/{room}/messages/{seq}/")
+
     async def mark_read(self, room: str) -> int:
         """Everything in a room is read; the marker."""
         return int((await self.request("POST", f"/api/chat/{room}/messages/"))[1]["read_seq"])

@@ -40,6 +40,8 @@ class Conversation:
             "error": self._on_error,
             "session.draining": self._on_draining,
             "auth.refreshed": lambda data: self._upkeep.answer(accepted=True),
+            "chat.edited": lambda data: self._on_change("chat.edited", data),
+            "chat.deleted": lambda data: self._on_change("chat.deleted", data),
             "room.reset": self._on_reset,
             "room.created": self._on_created,
             "room.removed": self._on_removed,
@@ -127,6 +129,11 @@ class Conversation:
             raise Ended(None, f"message {seq} came after {have}")  # and is asked for again by the next connection
         state.counters.messages += 1
         state.inbox.put(Message.of(data))
+
+    def _on_change(self, kind: str, data: Mapping[str, Any]) -> None:
+        """A message is edited or deleted: from here on the next connection asks for later changes."""
+        self._state.positions.moved(data["room"], data["rev"])
+        self._state.inbox.put(Notice(kind, data))
 
     def _on_ack(self, data: Mapping[str, Any]) -> None:
         state, entry = self._state, self._state.outbox.take(data["client_id"] or "")

@@ -5,7 +5,9 @@ from collections import deque
 from collections.abc import Mapping
 
 from .errors import SessionOver
-from .model import Event, Message, Position
+from .model import Event, Message, Notice, Position
+
+CHANGES = frozenset({"chat.edited", "chat.deleted"})
 
 
 class Inbox:
@@ -74,4 +76,7 @@ class Inbox:
         for event in reversed(self._events):
             if isinstance(event, Message) and event.room in result:
                 result[event.room] = Position(event.seq - 1, result[event.room].rev)
+            elif isinstance(event, Notice) and event.type in CHANGES and event.data["room"] in result:
+                known = result[event.data["room"]]
+                result[event.data["room"]] = Position(known.seq, event.data["rev"] - 1)
         return result

@@ -46,6 +46,9 @@ class Message:
     is_read: bool
     client_id: str | None = None
     duplicate: bool = False
+    reply_to: int | None = None
+    edited_at: datetime | None = None
+    deleted: bool = False
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Message":
@@ -63,6 +66,9 @@ class Message:
             data["is_read"],
             data.get("client_id"),
             data.get("duplicate", False),
+            data.get("reply_to"),
+            moment(data.get("edited_at")),
+            data.get("deleted", False),
         )
 
 

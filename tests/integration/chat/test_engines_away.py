@@ -11,7 +11,7 @@ import pytest
 import websockets
 from redis.asyncio import Redis
 
-from chat_service.realtime import commands, epoch
+from chat_service.realtime import epoch, sending
 from contracts import keys
 from tests.support.auth import User
 from tests.support.chat import Pod, component, until
@@ -124,7 +124,7 @@ async def test_while_postgres_is_frozen_sends_are_unavailable_and_sockets_stay(
 async def test_what_was_on_its_way_behind_a_message_that_was_given_up_keeps_its_place(
     start_pod: StartPod, people: People, postgres_link: tuple[Link, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "BEHIND_SECONDS", 30)
+    monkeypatch.setattr(sending, "BEHIND_SECONDS", 30)
     link, url = postgres_link
     pod = await start_pod("chat-1", database_url=url)
     alice, bob = people(2)
@@ -264,13 +264,13 @@ async def test_another_life_of_the_database_resets_rooms_instead_of_discarding_m
         )
         await link.close()
         await until(lambda: _answers(pod, room, alice), "the new server")
-        assert await b.next("room.reset") == {"room": str(room), "last_seq": 3}
+        assert await b.next("room.reset") == {"room": str(room), "last_seq": 3, "rev": 0}
         ack = await a.say(room, "new")
         assert ack["seq"] == 4
         assert [(m["seq"], m["content"]) for m in await b.messages(1)] == [(4, "new")]
         async with pod.connect(bob, f"&resume={room}:5&epoch={before}") as again:
             assert again.ready["epoch"] == "another-life"
-            assert await again.next("room.reset") == {"room": str(room), "last_seq": 4}
+            assert await again.next("room.reset") == {"room": str(room), "last_seq": 4, "rev": 0}
 
 
 def broker_up(pod: Pod) -> bool:

@@ -80,6 +80,13 @@ async def talk(a: Client, b: Client, room: Any) -> None:
     assert await b.next("chat.history", lambda data: [one["id"] for one in data["messages"]] == [ack["id"]])
     await a.send("chat.message", room=room, content="Hello again", client_id="one")
     assert (await a.next("error"))["code"] == "client_id_reused"
+    await b.send("chat.message", room=room, content="Who are you?", reply_to=ack["seq"])
+    asked = (await b.next("chat.ack"))["seq"]
+    await b.send("chat.edit", room=room, seq=asked, content="How are you?", client_id="edit")
+    assert (await b.next("chat.changed"))["client_id"] == "edit"
+    assert (await a.next("chat.edited"))["reply_to"] == ack["seq"]
+    await b.send("chat.delete", room=room, seq=asked)
+    assert (await a.next("chat.deleted"))["seq"] == asked
 
 
 async def found_a_group(pod: Pod, a: Client, b: Client, alice: User, bob: User) -> None:

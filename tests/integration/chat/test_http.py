@@ -52,6 +52,7 @@ async def test_the_direct_room_of_a_pair_is_one_whoever_asks(pod: Pod, people: P
         "last_seq": 0,
         "read_seq": 0,
         "joined_seq": 0,
+        "rev": 0,
         "muted": False,
     }
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from chassis.ids import uuid7
-from chat_service.realtime import commands
+from chat_service.realtime import sending
 from chat_service.store import rooms as room_store
 from tests.support.auth import User
 from tests.support.chat import Pod, component, until
@@ -30,7 +30,7 @@ async def room_without_bells(database_url: str, *members: User) -> UUID:
 
 
 class Gate:
-    """Holds back what commands ask Postgres, until it is opened."""
+    """Holds back what sending asks Postgres, until it is opened."""
 
     def __init__(self) -> None:
         self.opened = asyncio.Event()
@@ -45,7 +45,7 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     gate = Gate()
-    monkeypatch.setattr(commands, "room_store", SimpleNamespace(select_room=gate.select_room))
+    monkeypatch.setattr(sending, "room_store", SimpleNamespace(select_room=gate.select_room))
     return gate
 
 
@@ -75,7 +75,7 @@ async def test_a_send_after_the_room_was_entered_does_not_overtake_those_before(
 async def test_too_many_waiting_sends_are_refused_by_name(
     pods: tuple[Pod, Pod], people: People, database_url: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "MAX_WAITING_SENDS", 5)
+    monkeypatch.setattr(sending, "MAX_WAITING", 5)
     alice, bob = people(2)
     await pods[0].direct(alice, bob)
     async with pods[0].connect(alice) as a:

@@ -122,21 +122,21 @@ async def test_twenty_mistakes_in_a_row_end_it(pod: Pod, alice: User) -> None:
         assert await close_of(socket) == (4400, "too many bad frames")
 
 
-@pytest.mark.parametrize("packet", ["", "x", "0{}", "4", "4[" + "[" * 9000, '4{"a":1}', "2", "6", "²"])
-async def test_what_is_no_packet_ends_it(pod: Pod, alice: User, polling: Polling, packet: str) -> None:
-    async with bare_socket(pod, alice.token) as socket:
-        await socket.send(packet)
-        assert (await close_of(socket))[0] == 1002
-    await polling.open(alice.token)
-    reply = await polling.post("42/chat,1[", packet)
-    assert (reply.status_code, reply.json()) == (400, {"code": 3, "message": "Bad request"})
-    await until(lambda: not pod.sessions(), "the end of both")
-    assert (await polling.get()).json() == {"code": 1, "message": "Session ID unknown"}
+async def test_what_is_no_packet_ends_it(pod: Pod, alice: User) -> None:
+    for packet in ("", "x", "0{}", "4", "4[" + "[" * 9000, '4{"a":1}', "2", "6", "\u00b2"):
+        async with bare_socket(pod, alice.token) as socket:
+            await socket.send(packet)
+            assert (await close_of(socket))[0] == 1002
+        polling = Polling(pod.client)
+        await polling.open(alice.token)
+        reply = await polling.post("42/chat,1[", packet)
+        assert (reply.status_code, reply.json()) == (400, {"code": 3, "message": "Bad request"})
+        await until(lambda: not pod.sessions(), "the end of both")
+        assert (await polling.get()).json() == {"code": 1, "message": "Session ID unknown"}
 
 
-@pytest.mark.parametrize(
-    ("method", "query", "status", "code"),
-    [
+async def test_requests_that_make_no_sense(pod: Pod) -> None:
+    requests: list[tuple[str, Any, int, Any]] = [
         ("GET", {"transport": "polling"}, 400, 5),
         ("GET", {"EIO": "3", "transport": "polling"}, 400, 5),
         ("GET", {"EIO": "4"}, 400, 0),
@@ -149,11 +149,10 @@ async def test_what_is_no_packet_ends_it(pod: Pod, alice: User, polling: Polling
         ("POST", {"EIO": "4", "transport": "polling"}, 400, 2),
         ("GET", {f"x{number}": "1" for number in range(60)}, 400, 3),
         ("PUT", {"EIO": "4", "transport": "polling"}, 405, "method_not_allowed"),
-    ],
-)
-async def test_requests_that_make_no_sense(pod: Pod, method: str, query: Any, status: int, code: Any) -> None:
-    reply = await pod.client.request(method, "/socket.io/", params=query)
-    assert (reply.status_code, reply.json()["code"]) == (status, code)
+    ]
+    for method, query, status, code in requests:
+        reply = await pod.client.request(method, "/socket.io/", params=query)
+        assert (reply.status_code, reply.json()["code"]) == (status, code), (method, query)
     assert is_empty(pod)
 
 

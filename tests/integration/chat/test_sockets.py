@@ -179,7 +179,7 @@ async def test_a_position_beyond_the_room_is_reset(pods: tuple[Pod, Pod], people
     alice, bob = people(2)
     room = await pods[0].direct(alice, bob)
     async with pods[0].connect(alice) as a, pods[1].connect(bob, f"&resume={room}:77") as b:
-        assert await b.next("room.reset") == {"room": str(room), "last_seq": 0}
+        assert await b.next("room.reset") == {"room": str(room), "last_seq": 0, "rev": 0}
         await a.say(room, "hello")
         assert (await b.next("chat.message"))["seq"] == 1
 
@@ -345,7 +345,7 @@ async def test_positions_of_another_epoch_are_reset(pods: tuple[Pod, Pod], peopl
             await a.say(room, str(number))
         async with pods[1].connect(bob, "&resume=frame") as b:
             await b.send("session.resume", epoch="another-life", rooms={str(room): [1, 0]})
-            assert await b.next("room.reset") == {"room": str(room), "last_seq": 3}
+            assert await b.next("room.reset") == {"room": str(room), "last_seq": 3, "rev": 0}
             await a.say(room, "live")
             assert (await b.next("chat.message"))["seq"] == 4
 

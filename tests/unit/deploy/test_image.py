@@ -4,8 +4,10 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
 from deploy.image import NoBuilder, Source, choose, command, source
+from deploy.schema import CHART
 from deploy.tools import ROOT
 
 WHAT = Source("1.2.3", "abc", 1700000000)
@@ -57,6 +59,13 @@ def test_all_that_the_distribution_is_made_of_reaches_the_builder() -> None:
     missing = [folder for folder in folders if not any(folder == one or folder.startswith(f"{one}/") for one in kept)]
     assert missing == []
     assert IGNORED[1] == "*"  # and nothing else: no .git, no data, no keys
+
+
+def test_the_web_client_is_where_the_gateway_looks_for_it() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    folder = values["gateway"]["settings"]["WEB_DIR"]
+    assert f"cp -R source/web/dist/. {folder}/" in (ROOT / "Dockerfile").read_text()
+    assert "!web/dist" in IGNORED
 
 
 def test_the_dockerfile_copies_only_what_reaches_the_builder() -> None:

@@ -14,12 +14,13 @@ from chassis.times import rfc3339
 from ...model import PersonRow
 from ...rooms import Rooms
 from ...store import rooms as room_store
-from ..arrivals import ARRIVAL_SECONDS, Arrivals, Wanted
+from ..arrivals import ARRIVAL_SECONDS, Arrivals
 from ..bells import Bells
 from ..codes import ErrorCode
-from ..commands import RETRY_AFTER_SECONDS
 from ..keeper import Keeper
 from ..ledger import Entry, Ledger, Outcome
+from ..refusals import RETRY_AFTER_SECONDS
+from ..wanted import Wanted
 from .client import EventSession
 from .events import (
     AuthRefresh,
@@ -131,7 +132,7 @@ class Answers:
         return {"expires_at": rfc3339(datetime.fromtimestamp(session.expires_at, UTC)) or ""}
 
     def _resume(self, session: EventSession, request: AuthResume) -> Resuming:
-        wanted = Wanted(positions=request.seqs(), epoch=request.epoch)
+        wanted = Wanted(positions=request.seqs(), revs=request.revs(), epoch=request.epoch)
         if not self._arrivals.resume(session, wanted):
             self._arrivals.rewind(session, wanted)
             if isinstance(session.transport, EventTransport):

@@ -12,7 +12,7 @@ from ... import policy
 from ...model import Seq
 from .. import protocol
 from ..codes import ErrorCode
-from ..commands import DETAILS
+from ..refusals import DETAILS
 from .packets import Event
 from .shapes import Failed
 
@@ -59,6 +59,10 @@ class Positions(msgspec.Struct, frozen=True):
     def seqs(self) -> Mapping[UUID, int]:
         """The last seq of each room."""
         return {room: at if isinstance(at, int) else at[0] for room, at in self.rooms.items()}
+
+    def revs(self) -> Mapping[UUID, int]:
+        """The last rev of those rooms that have one."""
+        return {room: at[1] for room, at in self.rooms.items() if not isinstance(at, int) and len(at) == 2}
 
 
 class AuthResume(Positions, frozen=True):

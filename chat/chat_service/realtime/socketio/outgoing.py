@@ -14,7 +14,7 @@ from .shapes import MessageDelivered, ReceivedMessage
 
 _HEAD, _MIDDLE = b'{"type":"', b'","data":'
 _CLOSE = wire.close_frame()[:1]
-_MESSAGE = _HEAD + b"chat.message" + _MIDDLE
+_MESSAGES = tuple(_HEAD + kind + _MIDDLE for kind in (b"chat.message", b"chat.edited", b"chat.deleted"))
 
 
 NAMES = {"chat.message": "receive_message", "chat.delivered": "message_delivered", "room.created": "chat_created"}
@@ -42,6 +42,14 @@ class _Receipt(msgspec.Struct, frozen=True, gc=False):
     room: str
     user: str
     seq: int
+
+
+class _Named(msgspec.Struct, frozen=True, gc=False):
+    room: str
+
+
+class _InRoom(msgspec.Struct, frozen=True, gc=False):
+    data: _Named
 
 
 class _Room(msgspec.Struct, frozen=True, gc=False):
@@ -87,17 +95,17 @@ def is_close(data: bytes) -> bool:
 
 
 def without_messages(data: bytes, rooms: Collection[UUID]) -> bytes:
-    """The frames without messages of these rooms."""
+    """The frames without messages of these rooms, and without their changes."""
     names = {str(room) for room in rooms}
     return b"".join(
         wire.text_frame(payload)
         for opcode, payload in frames_in(data)
-        if opcode == wire.TEXT and not (payload.startswith(_MESSAGE) and _room_of(payload) in names)
+        if opcode == wire.TEXT and not (payload.startswith(_MESSAGES) and _room_of(payload) in names)
     )
 
 
 def _room_of(payload: bytes) -> str:
-    return _messages.decode(payload[len(_MESSAGE) : -1]).room
+    return _in_room.decode(payload).data.room
 
 
 def message(text: str) -> Any:
@@ -131,6 +139,7 @@ def event_of(payload: bytes) -> str:
 _messages = msgspec.json.Decoder(_Message)
 _receipts = msgspec.json.Decoder(_Receipt)
 _rooms = msgspec.json.Decoder(_Room)
+_in_room = msgspec.json.Decoder(_InRoom)
 
 
 def _received(data: bytes) -> bytes:

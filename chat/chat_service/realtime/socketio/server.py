@@ -20,10 +20,11 @@ from chassis.revocations import Guard
 
 from ...model import user_of
 from ...people import People
-from ..arrivals import Arrivals, Opening, Wanted
+from ..arrivals import Arrivals
 from ..keeper import Keeper
 from ..live import encode_user
 from ..session import Handler
+from ..wanted import Opening, Wanted
 from .client import Answering, EventSession
 from .engine import Manager, Server
 from .events import Positions, refusal_of
@@ -234,4 +235,4 @@ def wanted_by(auth: dict[str, Any]) -> Wanted:
     if resume is None or isinstance(resume, bool):
         return Wanted(by_frame=bool(resume))
     positions = convert({"rooms": resume, "epoch": auth.get("epoch")}, Positions)
-    return Wanted(positions=positions.seqs(), epoch=positions.epoch)
+    return Wanted(positions=positions.seqs(), revs=positions.revs(), epoch=positions.epoch)

@@ -122,12 +122,18 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{- /* Bring the database of a service up to date. Takes (root, name, ref). */ -}}
+{{- /* The databases that are used, as JSON: all, but that of notifications only with them. */ -}}
+{{- define "parley.databases" -}}
+{{- toJson (ternary .Values.migrations.secrets (omit .Values.migrations.secrets "notifications") .Values.notifications.enabled) -}}
+{{- end -}}
+
+{{- /* Bring the database of a service up to date; the package of notifications is notification_service.
+       Takes (root, name, ref). */ -}}
 {{- define "parley.migrateContainer" -}}
 name: migrate-{{ .name }}
 image: {{ include "parley.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-command: [python, -m, chassis.migrations, {{ .name }}, --wait, {{ .root.Values.migrations.waitSeconds | int | quote }}]
+command: [python, -m, chassis.migrations, {{ trimSuffix "s" .name }}, --wait, {{ .root.Values.migrations.waitSeconds | int | quote }}]
 env:
   - name: DATABASE_URL
     valueFrom:

@@ -33,6 +33,7 @@ def test_another_one_needs_its_issuer_and_may_have_a_title() -> None:
         ('{"a": 1}', "JSON"),
         (json.dumps({"Work": {**SECRET, "issuer": "https://x"}}), "Work"),
         (json.dumps({"../x": {**SECRET, "issuer": "https://x"}}), "begin with a letter"),
+        (json.dumps({"exchange": {**SECRET, "issuer": "https://x"}}), "word of ours"),
         (json.dumps({"work": SECRET}), "issuer"),
         (json.dumps({"work": {"issuer": "https://x"}}), "client_id"),
         (json.dumps({"work": {**SECRET, "issuer": "https://x", "secret": "x"}}), "work"),

@@ -9,9 +9,9 @@ import pytest
 
 from chat_service.model import MessageRow, PersonRow, user_of
 from chat_service.realtime import codes, events, protocol, wire
-from chat_service.realtime.frames import live_message, live_message_of_row
+from chat_service.realtime.frames import live_change_of_row, live_message, live_message_of_row
 from chat_service.realtime.ledger import Entry, Outcome
-from chat_service.realtime.live import LiveMessage, encode_user, parse_bell
+from chat_service.realtime.live import LiveMessage, encode_user, parse_bell, parse_change
 from chat_service.realtime.protocol import encode_json
 
 ALICE = UUID("01900000-0000-7000-8000-00000000000a")
@@ -61,6 +61,25 @@ def test_a_message_from_the_database_is_as_declared(client_id: str) -> None:
         is_a_message(live_message_of_row(msgspec.structs.replace(row, **more)))
 
 
+@pytest.mark.parametrize("client_id", ["mine", str(MESSAGE)])
+def test_a_change_is_as_declared_also_on_the_other_side_of_a_bell(client_id: str) -> None:
+    row = MessageRow(MESSAGE, ROOM, 7, 3, PersonRow(ALICE, "alice", "Alice"), client_id, TEXTS[0], NOW, edited_at=NOW)
+    edit = live_change_of_row(row)
+    for change in (edit, parse_change(edit.bell())):
+        assert (change.seq, change.rev, change.sender_id) == (7, 3, ALICE)
+        for frame, direction in ((change.sent(), "sent"), (change.received(), "received")):
+            event = is_as_declared(frame)
+            assert isinstance(event, events.ChatEdited)
+            assert (event.data.content, event.data.direction) == (TEXTS[0], direction)
+            assert event.data.edited_at == "2026-01-31T12:00:00.123456Z"
+            assert (event.data.client_id == "mine") == (direction == "sent" and client_id == "mine")
+    deletion = live_change_of_row(msgspec.structs.replace(row, content="", deleted_at=NOW))
+    for change in (deletion, parse_change(deletion.bell())):
+        assert change.sent() == change.received()
+        deleted = events.Deletion(ROOM, 7, MESSAGE, 3, "2026-01-31T12:00:00.123456Z")
+        assert is_as_declared(change.sent()) == events.ChatDeleted(deleted)
+
+
 @pytest.mark.parametrize("client_id", ["mine", 'a"\\ü', None])
 @pytest.mark.parametrize("duplicate", [True, False])
 def test_an_ack_is_as_declared(client_id: str | None, duplicate: bool) -> None:
@@ -71,8 +90,8 @@ def test_an_ack_is_as_declared(client_id: str | None, duplicate: bool) -> None:
 
 def test_type_comes_first_and_frames_are_compact() -> None:
     assert text_of(protocol.PONG) == b'{"type":"pong","data":{}}'
-    reset = protocol.frame(events.RoomReset(events.Reset(ROOM, 4)))
-    assert text_of(reset) == b'{"type":"room.reset","data":{"room":"%b","last_seq":4}}' % str(ROOM).encode()
+    reset = protocol.frame(events.RoomReset(events.Reset(ROOM, 4, 2)))
+    assert text_of(reset) == b'{"type":"room.reset","data":{"room":"%b","last_seq":4,"rev":2}}' % str(ROOM).encode()
 
 
 def test_an_error_has_only_what_is_known() -> None:
