@@ -137,7 +137,7 @@ class Feed:
             self._broker.publish(channel, b"^%d %d" % (seq, rev))
 
     def _hear_head(self, room: LiveRoom, seq: int, rev: int) -> None:
-        room.heard_rev = max(room.heard_rev, rev)
+        room.heard_seq, room.heard_rev = max(room.heard_seq, seq), max(room.heard_rev, rev)
         if room.seq < 0:
             return
         if rev > room.rev:
@@ -252,7 +252,7 @@ class Feed:
                 opening.set_result(None)
             if room.held:
                 self._release(room)
-            if room.held or room.heard_rev > room.rev:
+            if room.held or room.heard_rev > room.rev or room.heard_seq > room.seq:
                 self.repairs.start(room, "opened")
 
     async def reset(self) -> None:
@@ -270,7 +270,7 @@ class Feed:
             for room in part:
                 room.seq, room.rev = found.get(room.id, (0, 0))
                 room.held = None
-                room.heard_rev = 0
+                room.heard_seq = room.heard_rev = 0
                 self._hub.frame(room, protocol.frame(events.RoomReset(events.Reset(room.id, room.seq, room.rev))))
 
     def _abandon(self, room: LiveRoom) -> None:

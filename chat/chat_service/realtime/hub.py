@@ -36,8 +36,8 @@ class LiveRoom:
     """
 
     __slots__ = (
-        "channel", "frames", "heard_rev", "held", "holders", "id", "opening", "pending", "repair", "rev", "seq",
-        "sessions",
+        "channel", "frames", "heard_rev", "heard_seq", "held", "holders", "id", "opening", "pending", "repair", "rev",
+        "seq", "sessions",
     )  # fmt: skip
 
     def __init__(self, room_id: UUID, channel: bytes) -> None:
@@ -45,7 +45,7 @@ class LiveRoom:
         self.channel = channel
         self.seq = -1  # unknown while the room is being opened
         self.rev = 0
-        self.heard_rev = 0  # by bells that came while somebody was reading, maybe before what they tell of
+        self.heard_seq = self.heard_rev = 0  # by bells that came while somebody was reading
         self.sessions: set[Listener] = set()
         self.holders = 0  # sessions that are about to attach keep the room alive
         self.pending: list[LiveMessage] = []

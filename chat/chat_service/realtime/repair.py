@@ -100,13 +100,14 @@ class Repairs:
                 self._fence(room, {user for user in users if user not in members})
                 self._deliver(room, rows, changes, rev)
                 self._release(room)
-                if len(rows) < PAGE and not room.held and room.rev >= max(rev, room.heard_rev):
+                behind = room.seq < room.heard_seq or room.rev < max(rev, room.heard_rev)
+                if len(rows) < PAGE and not room.held and not behind:
                     return
                 # What is still missing came in while we read; it was committed before it rang: the next read has it.
                 in_vain = 0 if rows or room.rev > have else in_vain + 1
                 if in_vain >= MAX_READS_IN_VAIN:
                     logger.error("a room was told of what is not there", extra={"room": str(room.id)})
-                    room.held, room.heard_rev = None, room.rev
+                    room.held, room.heard_seq, room.heard_rev = None, room.seq, room.rev
                     return
         finally:
             room.repair = None
