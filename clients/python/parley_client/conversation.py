@@ -165,11 +165,11 @@ class Conversation:
         self.draining = data["reconnect_after_ms"] / 1000
 
     def _on_reset(self, data: Mapping[str, Any]) -> None:
-        self._state.positions.reset(data["room"], data["last_seq"])
+        self._state.positions.reset(data["room"], data["last_seq"], data["rev"])
         self._state.inbox.put(Notice("room.reset", data))
 
     def _on_created(self, data: Mapping[str, Any]) -> None:
-        self._state.positions.created(data["id"], data["joined_seq"])
+        self._state.positions.created(data["id"], data["joined_seq"], data["rev"])
         self._state.inbox.put(Notice("room.created", data))
 
     def _on_removed(self, data: Mapping[str, Any]) -> None:

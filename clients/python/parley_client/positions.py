@@ -68,11 +68,11 @@ class Positions:
         self._known[room] = Position(seq, known.rev)
         return Place.NEXT
 
-    def created(self, room: str, joined_seq: int) -> None:
+    def created(self, room: str, joined_seq: int, rev: int) -> None:
         """We have come into a room: what was said after that follows, and what is older we may have had before."""
         known = self._known.get(room)
         if known is None or known.seq < joined_seq:
-            self._known[room] = Position(joined_seq)
+            self._known[room] = Position(joined_seq, rev)
 
     def moved(self, room: str, rev: int) -> None:
         """Changes of a room up to `rev` have been seen."""
@@ -80,9 +80,9 @@ class Positions:
         if known is not None and rev > (known.rev or 0):
             self._known[room] = Position(known.seq, rev)
 
-    def reset(self, room: str, seq: int) -> None:
+    def reset(self, room: str, seq: int, rev: int) -> None:
         """The server says where the room is now: `room.reset`."""
-        self._known[room] = Position(seq)
+        self._known[room] = Position(seq, rev)
 
     def removed(self, room: str) -> None:
         """We are no longer in the room."""

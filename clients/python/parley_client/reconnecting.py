@@ -9,7 +9,7 @@ from .connection import Connection, Ended, Refused
 from .conversation import Conversation
 from .dialler import Dialler, Login
 from .errors import ApiError, NoAnswer, SessionOver
-from .model import Notice, Ready
+from .model import Notice, Position, Ready
 from .state import State
 
 
@@ -118,8 +118,8 @@ class Reconnecting:
         self._state.counters.connects += 1
         self._state.observer.ready(ready, seconds)
         for room in self._state.positions.ready(ready):
-            position = ready.rooms.get(room)
-            data = {"room": room, "last_seq": 0 if position is None else position.seq}
+            position = ready.rooms.get(room, Position(0, 0))
+            data = {"room": room, "last_seq": position.seq, "rev": position.rev}
             self._state.inbox.put(Notice("room.reset", data))
         self.first_ready.set()
 

@@ -69,7 +69,7 @@ async def test_another_epoch_and_a_reset_move_the_position() -> None:
     async def other_life(peer: Peer) -> None:
         await peer.ready({"a": 40, "b": 1}, epoch="e2")
         await peer.messages("a", 41)
-        await peer.send("room.reset", room="a", last_seq=12)
+        await peer.send("room.reset", room="a", last_seq=12, rev=3)
         await peer.messages("a", 13)
         await peer.stay()
 
@@ -77,9 +77,9 @@ async def test_another_epoch_and_a_reset_move_the_position() -> None:
         events = await take(chat, 5)
         assert seqs(events) == [41, 13]
         assert [event for event in events if isinstance(event, Notice)] == [
-            Notice("room.reset", {"room": "a", "last_seq": 40}),
-            Notice("room.reset", {"room": "b", "last_seq": 1}),
-            Notice("room.reset", {"room": "a", "last_seq": 12}),
+            Notice("room.reset", {"room": "a", "last_seq": 40, "rev": 0}),
+            Notice("room.reset", {"room": "b", "last_seq": 1, "rev": 0}),
+            Notice("room.reset", {"room": "a", "last_seq": 12, "rev": 3}),
         ]
         assert (chat.counters.gaps, chat.counters.repeats, chat.epoch) == (0, 0, "e2")
 
@@ -87,11 +87,11 @@ async def test_another_epoch_and_a_reset_move_the_position() -> None:
 async def test_rooms_come_and_go_while_connected() -> None:
     async def moving(peer: Peer) -> None:
         await peer.ready({"a": 5})
-        await peer.send("room.created", id="b", last_seq=31, joined_seq=30)
+        await peer.send("room.created", id="b", last_seq=31, joined_seq=30, rev=4)
         await peer.messages("b", 31)
         await peer.send("room.removed", room="a")
         await peer.send("chat.read", room="b", user="u2", seq=31)
-        await peer.send("room.created", id="c", last_seq=9, joined_seq=7)
+        await peer.send("room.created", id="c", last_seq=9, joined_seq=7, rev=2)
         peer.abort()
 
     async with Fake(moving, stay) as fake, fake.account().connect(options=QUICK) as chat:
@@ -104,7 +104,7 @@ async def test_rooms_come_and_go_while_connected() -> None:
             "room.created",
         ]
         await until(lambda: chat.counters.connects == 2)
-    assert fake.queries[1]["resume"] == "b:31,c:7"
+    assert fake.queries[1]["resume"] == "b:31:4,c:7:2"
 
 
 async def test_positions_are_those_of_the_reader_not_of_the_socket() -> None:

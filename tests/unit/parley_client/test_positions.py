@@ -43,8 +43,8 @@ def test_a_gap_that_is_still_there_after_a_resume_is_passed_over() -> None:
 
 def test_a_reset_and_a_removal() -> None:
     positions = Positions({"a": Position(9, 4)})
-    positions.reset("a", 2)
-    assert positions.of("a") == Position(2)
+    positions.reset("a", 2, 6)
+    assert positions.of("a") == Position(2, 6)
     assert positions.take("a", 3) is Place.NEXT
     positions.removed("a")
     assert positions.of("a") is None
@@ -54,8 +54,8 @@ def test_a_reset_and_a_removal() -> None:
 def test_a_room_that_one_is_added_to_begins_where_one_joined() -> None:
     positions = Positions({"again": Position(9, 4), "back": Position(9, 4)})
     for room in ("new", "again", "back"):
-        positions.created(room, 12 if room != "back" else 5)
-    assert positions.snapshot() == {"again": Position(12), "back": Position(9, 4), "new": Position(12)}
+        positions.created(room, 12 if room != "back" else 5, 7)
+    assert positions.snapshot() == {"again": Position(12, 7), "back": Position(9, 4), "new": Position(12, 7)}
     assert positions.take("new", 13) is Place.NEXT
     assert positions.take("again", 14) is Place.GAP
     assert positions.take("back", 9) is Place.REPEAT
