@@ -138,7 +138,8 @@ class Consumer(Generic[EventT]):
                 level = logging.WARNING if isinstance(error, KafkaAway | KafkaError | OSError) else logging.ERROR
                 logger.log(level, "cannot consume", extra={"group": self._group, "error": repr(error)})
             finally:
-                await ended(consumer.stop())
+                if not await ended(consumer.stop()):  # it waits for a coordinator: take its connections away
+                    await ended(consumer._client.close())
             await paused(self._stopping, backoff.following())
 
     async def _consume(self, consumer: Any) -> None:

@@ -21,7 +21,14 @@ class Place:
 
     def path(self, operation: Operation, **instead: str) -> str:
         """The path of an operation, with something in place of its names."""
-        known = {"room": self.room, "user_id": "me", "user": self.bob.id, "session_id": NOBODY, "token": "sample"}
+        known = {
+            "room": self.room,
+            "user_id": "me",
+            "user": self.bob.id,
+            "session_id": NOBODY,
+            "token": "sample",
+            "seq": "1",
+        }
         return re.sub(r"\{(\w+)\}", lambda match: {**known, **instead}.get(match[1], "sample"), operation.path)
 
     def good(self, operation: Operation) -> Any:

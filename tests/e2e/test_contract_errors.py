@@ -117,7 +117,7 @@ async def test_another_document_describes_the_socket(platform: Platform) -> None
     reply = await platform.call("GET", "/asyncapi.json")
     assert (reply.status_code, reply.headers["content-type"]) == (200, "application/json")
     assert reply.json() == json.loads(encoded())  # the one that all frames are held against
-    assert 'href="/asyncapi.json"' in (await platform.call("GET", "/")).text
+    assert 'href="/asyncapi.json"' in (await platform.call("GET", "/status")).text
 
 
 async def test_a_rejected_password_is_not_in_the_answer(platform: Platform) -> None:

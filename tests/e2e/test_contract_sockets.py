@@ -180,7 +180,7 @@ async def test_a_position_of_another_epoch_is_reset(alice: Person, bob: Person) 
     await alice.say(room, "one")
     async with bob.connected("&resume=frame") as socket:
         await socket.send("session.resume", epoch="another life", rooms={room: [7]})
-        assert await socket.next("room.reset") == {"room": room, "last_seq": 1}
+        assert await socket.next("room.reset") == {"room": room, "last_seq": 1, "rev": 0}
         await alice.say(room, "two")
         assert (await socket.next("chat.message"))["seq"] == 2
 

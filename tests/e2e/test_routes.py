@@ -26,6 +26,7 @@ def name(row: Row) -> str:
 def filled(path: str) -> str:
     """A path with something in place of its names."""
     path = path.replace("{user_id}", "me").replace("{token}", "sample").replace("{provider}", "sample")
+    path = path.replace("{seq}", "1")
     return re.sub(r"\{\w+\}", "00000000-0000-7000-8000-000000000000", path)
 
 

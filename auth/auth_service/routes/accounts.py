@@ -1,6 +1,6 @@
 """`/auth/register`, `/auth/login`, `/auth/me`, `/auth/password`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -50,6 +50,22 @@ class Me(msgspec.Struct, frozen=True):
     email_verified: bool
     created_at: str | None
     session_id: UUID
+
+
+class ExportDocument(msgspec.Struct, frozen=True):
+    """All that is stored of a user, as the tables have it; `missing` names services that could not be asked."""
+
+    exported_at: str
+    missing: list[str]
+    account: dict[str, Any]
+    sessions: list[dict[str, Any]]
+    devices: list[dict[str, Any]]
+    identities: list[dict[str, Any]]
+    mails: list[dict[str, Any]]
+    profile: dict[str, Any] | None
+    person: dict[str, Any] | None
+    rooms: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
 
 
 def blueprint(
@@ -104,6 +120,7 @@ def blueprint(
 
     @routes.get("/auth/me/export")
     @bearer
+    @gives(ExportDocument)
     async def export_me() -> Response:
         """All that is stored of me, as one JSON document."""
         token = bearer_token(request.headers.getlist("Authorization"))

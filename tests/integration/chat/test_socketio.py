@@ -233,7 +233,7 @@ async def test_who_says_nothing_of_resuming_hears_what_is_new_after_a_moment(
         await hers.until("receive_message", 3)
         assert hers.seqs(room) == [2, 1, 2]
         await hers.call("auth.resume", {"rooms": {room: 1}, "epoch": "another life"})
-        assert await hers.until("room.reset") == {"room": room, "last_seq": 2}
+        assert await hers.until("room.reset") == {"room": room, "last_seq": 2, "rev": 0}
 
 
 async def test_a_client_counts_as_a_socket(pods: Pods, people: People, auth: FakeAuth) -> None:

