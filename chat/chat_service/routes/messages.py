@@ -117,9 +117,7 @@ def blueprint(messages: Messages, changes: Changes, rooms: Rooms, people: People
         content = data.message if data.message is not None else data.content
         if content is None:
             raise Invalid(("message", "is required"))
-        for field, text in (("message", data.message), ("content", data.content)):
-            if text is not None:
-                check_content(text, field)
+        _check_texts(data.message, data.content)
         check_client_id(data.client_id)  # all of it before a room is opened for it
         me = await people.me(claims())
         room = await _room_of(me, data, rooms)
@@ -135,6 +133,7 @@ def blueprint(messages: Messages, changes: Changes, rooms: Rooms, people: People
         content = data.content if data.content is not None else data.message
         if content is None:
             raise Invalid(("content", "is required"))
+        _check_texts(data.message, data.content)
         return reply(await changes.edited(claims().user_id, room, seq, content))
 
     @routes.delete("/api/chat/<uuid:room>/messages/<int:seq>/")
@@ -189,3 +188,10 @@ def _after(path: str, limit: int, page: MessagePage) -> dict[str, Any]:
     if page.messages and page.messages[-1].seq < page.count:
         following = f"{path}?{urlencode({'after': page.messages[-1].seq, 'limit': limit})}"
     return envelope(page.count, page.messages, following, None)
+
+
+def _check_texts(message: str | None, content: str | None) -> None:
+    """Refuse what cannot be said, under whichever of the two names it came."""
+    for field, text in (("message", message), ("content", content)):
+        if text is not None:
+            check_content(text, field)
