@@ -187,6 +187,8 @@ async def test_nobody_is_shown_offline_because_redis_was_away(
             await link.open()
             if how == "flushed":
                 await until(lambda: _is_shown(redis, bob), "the lease to be written again")
+        for pod in (one, two):  # news reach who hears; who does not yet is told how things are when he does
+            await until(lambda pod=pod: component(pod, "broker").up, "the pod to hear")  # type: ignore[misc]
         await grace_passes(one, alice, a, carol)
         assert await shown_online(one, alice) == [bob.username]
         assert ("offline", bob.username) not in presence_frames(a)
