@@ -46,7 +46,10 @@ async def test_who_comes_back_to_the_page_is_still_signed_in_and_finds_everythin
     await bob.page.goto("about:blank")
     await alice.say("while you were away")
     await bob.page.goto(stack.gateway_url)
-    await bob.page.get_by_role("button", name=re.compile("Alice.*online.*1.*unread")).click()
+    room = bob.page.get_by_role("navigation").get_by_role("button", name=re.compile("Alice"))
+    await room.wait_for()
+    await room.get_by_text("unread").wait_for()
+    await room.click()
     await bob.sees("while you were away")
     await bob.page.get_by_role("button", name=re.compile("unread")).wait_for(state="detached")
     assert await bob.messages() == ["before", "while you were away"]
