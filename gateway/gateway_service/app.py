@@ -1,6 +1,5 @@
 """The wiring of the gateway."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -10,7 +9,7 @@ import httpx
 from chassis import app as chassis_app
 from chassis import redis
 from chassis.asgi import App
-from chassis.lifecycle import Fatal, Lifecycle
+from chassis.lifecycle import Closing, Fatal, Lifecycle
 from chassis.revocations import Revocations
 from chassis.service import Service
 from chassis.tokens import RemoteKeys, TokenVerifier
@@ -37,20 +36,6 @@ from .webclient import WebClient
 
 CLIENT_SECONDS = 2.0
 KEYS_GAP_SECONDS = 0.2  # between two questions for the signing keys: at the start auth may be later than we are
-
-
-class Closing:
-    """A component that only has to be closed."""
-
-    def __init__(self, close: Callable[[], Awaitable[None]]) -> None:
-        self._close = close
-
-    async def start(self) -> None:
-        """It opens when it is used."""
-
-    async def stop(self) -> None:
-        """Close it."""
-        await self._close()
 
 
 def create_app(settings: Settings) -> Service:
