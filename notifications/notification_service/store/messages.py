@@ -44,7 +44,8 @@ async def take_messages(connection: Connection, claim: UUID, limit: int, claim_s
     """Those that are due to be looked at, for this worker alone until the claim is over. In a transaction.
 
     Of a room, nothing is taken behind what another worker is looking at, or what has to wait: so that people are told
-    in the order in which it was said. Workers take one after the other, since they do not see claims before a commit.
+    in the order in which it was said; what is due is so at one moment for all rows. Workers take one after the other,
+    since they do not see claims before a commit.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1)", TAKING)
     rows = await connection.fetch(
@@ -52,10 +53,10 @@ async def take_messages(connection: Connection, claim: UUID, limit: int, claim_s
               SET claim = $1, look_at = clock_timestamp() + make_interval(secs => $3)
              FROM (SELECT d.id
                      FROM messages d
-                    WHERE d.look_at <= clock_timestamp()
+                    WHERE d.look_at <= statement_timestamp()
                       AND NOT EXISTS (SELECT FROM messages e
                                        WHERE e.room_id = d.room_id AND e.looks = d.looks AND e.seq < d.seq
-                                         AND e.look_at > clock_timestamp())
+                                         AND e.look_at > statement_timestamp())
                  ORDER BY d.look_at, d.room_id, d.seq
                     LIMIT $2
                       FOR UPDATE SKIP LOCKED) AS due
