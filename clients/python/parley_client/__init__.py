@@ -2,7 +2,7 @@
 
 from .api import Account, Parley
 from .errors import ApiError, NoAnswer, ParleyError, SendRefused, SessionOver, Unavailable
-from .model import Ack, Event, Message, Notice, Position, Ready, Room, User
+from .model import Ack, Changed, Event, Message, Notice, Position, Ready, Room, User
 from .observer import Counters, Observer
 from .options import Options
 from .session import ChatSession
@@ -12,6 +12,7 @@ __all__ = [
     "Account",
     "Ack",
     "ApiError",
+    "Changed",
     "ChatSession",
     "Counters",
     "Event",

@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
 import httpx
 
+from .closing import Closing
 from .errors import ApiError, NoAnswer, error_of
 from .model import Message, Position, Room
 from .observer import Observer
@@ -17,7 +17,7 @@ from .session import ChatSession
 from .tokens import Grant, Tokens
 
 
-class Parley:
+class Parley(Closing):
     """A platform.
 
     async with Parley("http://127.0.0.1:8000") as parley:
@@ -38,11 +38,6 @@ class Parley:
 
     async def __aenter__(self) -> Self:
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Close the connections of HTTP; sessions are closed by themselves."""
@@ -176,10 +171,19 @@ class Account:
                 yield message
             after = page[-1].seq
 
-    async def send(self, room: str, content: str, *, client_id: str | None = None, patience: float = 30.0) -> Message:
+    async def send(
+        self,
+        room: str,
+        content: str,
+        *,
+        reply_to: int | None = None,
+        client_id: str | None = None,
+        patience: float = 30.0,
+    ) -> Message:
         """Send over HTTP, repeating it with the same client_id until it is known to be stored.
 
         Arguments:
+            reply_to: the seq of the message of that room that this one answers.
             client_id: of 1 to 64 characters, one's own for each message; made up if there is none.
             patience: seconds to go on trying.
 
@@ -187,7 +191,9 @@ class Account:
             ApiError: it is refused.
             NoAnswer, Unavailable: patience is over, and it is not known whether it is stored.
         """
-        body = {"room": room, "message": content, "client_id": client_id or uuid4().hex}
+        body: dict[str, Any] = {"room": room, "message": content, "client_id": client_id or uuid4().hex}
+        if reply_to is not None:
+            body["reply_to"] = reply_to
         trying = Patience(patience)
         while True:
             try:

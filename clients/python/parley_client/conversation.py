@@ -7,7 +7,7 @@ from typing import Any
 
 from .connection import Connection, Ended
 from .errors import SendRefused
-from .model import Ack, Message, Notice, Ready
+from .model import Ack, Changed, Message, Notice, Ready
 from .positions import Place
 from .state import State
 from .tokens import Grant, Tokens
@@ -37,6 +37,7 @@ class Conversation:
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
             "chat.message": self._on_message,
             "chat.ack": self._on_ack,
+            "chat.changed": self._on_changed,
             "error": self._on_error,
             "session.draining": self._on_draining,
             "auth.refreshed": lambda data: self._upkeep.answer(accepted=True),
@@ -89,8 +90,9 @@ class Conversation:
             for entry in state.outbox.due(loop.time()):
                 state.counters.resends += entry.attempts > 1
                 state.observer.attempt(self._connection.id, entry.client_id, entry.attempts)
-                data = {"room": entry.room, "content": entry.content, "client_id": entry.client_id}
-                await self._connection.write("chat.message", data)
+                await self._connection.write(
+                    entry.kind, {"room": entry.room, **entry.fields, "client_id": entry.client_id}
+                )
             now, oldest = loop.time(), state.outbox.oldest()
             waits = [state.outbox.wait(now), None if oldest is None else oldest + state.options.answer_seconds - now]
             wait = min((wait for wait in waits if wait is not None), default=None)
@@ -136,14 +138,23 @@ class Conversation:
         self._state.inbox.put(Notice(kind, data))
 
     def _on_ack(self, data: Mapping[str, Any]) -> None:
-        state, entry = self._state, self._state.outbox.take(data["client_id"] or "")
+        if self._answered(data["client_id"], Ack.of(data)):
+            self._state.counters.acks += 1
+            self._state.counters.duplicates += data["duplicate"]
+
+    def _on_changed(self, data: Mapping[str, Any]) -> None:
+        if not self._answered(data["client_id"], Changed.of(data)):
+            self._state.inbox.put(Notice("chat.changed", data))  # asked for by `notify`
+
+    def _answered(self, client_id: str | None, answer: Ack | Changed) -> bool:
+        """What was sent is done; False if the user has given up waiting, or an answer comes twice."""
+        entry = self._state.outbox.take(client_id or "")
         if entry is None:
-            return  # the user has given up waiting, or an answer comes twice
-        state.changed()
-        state.counters.acks += 1
-        state.counters.duplicates += data["duplicate"]
+            return False
+        self._state.changed()
         if not entry.done.done():
-            entry.done.set_result(Ack.of(data))
+            entry.done.set_result(answer)
+        return True
 
     def _on_error(self, data: Mapping[str, Any]) -> None:
         state, code, client_id = self._state, data["code"], data.get("client_id")

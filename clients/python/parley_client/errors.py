@@ -4,7 +4,7 @@ ParleyError
 ├── ApiError             the server said no: status, a stable `code`, a `detail` for people
 │   └── Unavailable      not now (429, 502, 503, 504): worth repeating after `retry_after` seconds
 ├── NoAnswer             nobody answered, or the answer was lost: it is not known whether it was done
-├── SendRefused          a message will never be stored, whoever repeats it
+├── SendRefused          a message will never be stored, or changed so, whoever repeats it
 └── SessionOver          the token is not accepted and cannot be renewed: log in again
 """
 
@@ -49,7 +49,11 @@ class NoAnswer(ParleyError):
 
 
 class SendRefused(ParleyError):
-    """The server will never store this message: `not_a_member`, `too_long`, `client_id_reused`, `bad_frame`."""
+    """The server will never do this, and `code` says why.
+
+    For a message `not_a_member`, `too_long`, `reply_not_found`, `client_id_reused`, `bad_frame`; for a change also
+    `message_not_found`, `message_deleted`, `not_the_author`.
+    """
 
     def __init__(self, code: str, detail: str, client_id: str) -> None:
         super().__init__(f"{code}: {detail}")

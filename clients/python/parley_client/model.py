@@ -131,6 +131,22 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """The server's word that a message is edited or deleted: `rev` is that of its last change."""
+
+    client_id: str
+    id: str
+    room: str
+    seq: int
+    rev: int
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Changed":
+        """From JSON."""
+        return cls(data["client_id"], data["id"], data["room"], data["seq"], data["rev"])
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """How far one is in a room: all messages up to `seq`, all changes up to `rev`; None if that is not known."""
 

@@ -1,30 +1,31 @@
 """What was sent and is not acknowledged: it goes again, in order, until the server has said what became of it. No I/O.
 
-Messages of one room keep their order: while one waits to be repeated, those after it wait too.
+What goes to one room, messages and changes of them, keeps its order: while one waits to be repeated, those after it
+wait too.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-
-from .model import Ack
+from typing import Any
 
 
 @dataclass(slots=True)
 class Entry:
-    """A message on its way. `attempts` counts the times it was written to a socket."""
+    """A frame that will be answered, on its way. `attempts` counts the times it was written to a socket."""
 
     client_id: str
     room: str
-    content: str
-    done: "asyncio.Future[Ack]"
+    kind: str  # its type
+    fields: Mapping[str, Any]  # of its data, beside `room` and `client_id`
+    done: "asyncio.Future[Any]"  # what the answer says
     attempts: int = 0
     written_at: float | None = None  # to the present connection, which has not answered yet
 
 
 @dataclass(slots=True)
 class _Line:
-    """The messages of one room, oldest first."""
+    """What goes to one room, oldest first."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     held_until: float = 0.0
@@ -32,7 +33,7 @@ class _Line:
 
 
 class Outbox:
-    """All messages that are on their way.
+    """All that is on its way.
 
     Arguments:
         window: the most that may be written and unanswered at a time.
@@ -51,13 +52,13 @@ class Outbox:
         return iter(tuple(self._by_id.values()))
 
     def add(self, entry: Entry) -> None:
-        """Take a message.
+        """Take a frame.
 
         Raises:
             ValueError: one with this client_id is on its way.
         """
         if entry.client_id in self._by_id:
-            raise ValueError(f"a message with the client_id {entry.client_id} is on its way")
+            raise ValueError(f"something with the client_id {entry.client_id} is on its way")
         self._by_id[entry.client_id] = entry
         self._lines.setdefault(entry.room, _Line()).entries[entry.client_id] = entry
 

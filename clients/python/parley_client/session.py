@@ -8,15 +8,15 @@ async with account.connect() as chat:
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
+from .closing import Closing
 from .connection import Ended
 from .dialler import Login
 from .errors import SessionOver
 from .inbox import Inbox
-from .model import Ack, Event, Message, Position, Ready
+from .model import Ack, Changed, Event, Message, Position, Ready
 from .observer import Counters, Observer
 from .options import Options
 from .outbox import Entry, Outbox
@@ -25,7 +25,7 @@ from .reconnecting import Reconnecting
 from .state import State
 
 
-class ChatSession:
+class ChatSession(Closing):
     """Made by `Account.connect`; used in one event loop, and iterated over by one task."""
 
     def __init__(
@@ -62,11 +62,6 @@ class ChatSession:
             waiting.cancel()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
     async def close(self) -> None:
         """Leave. What is on its way is given up, each send with SessionOver; what has arrived can still be read."""
         if self._task is not None:
@@ -75,7 +70,7 @@ class ChatSession:
         if self._over is None:
             self._end(SessionOver("the session was closed"), told=None)
 
-    async def send(self, room: str, content: str, *, client_id: str | None = None) -> Ack:
+    async def send(self, room: str, content: str, *, reply_to: int | None = None, client_id: str | None = None) -> Ack:
         """Send a message; returns when it is stored, over however many connections.
 
         Messages to one room are stored in the order of the calls, even while the first is on its way, unless the server
@@ -83,6 +78,7 @@ class ChatSession:
 
         Arguments:
             content: 1 to 4000 characters.
+            reply_to: the seq of the message of that room that this one answers.
             client_id: of 1 to 64 characters, one's own for each message; made up if there is none.
 
         Raises:
@@ -91,14 +87,31 @@ class ChatSession:
             ValueError: the same client_id is on its way, or the content cannot be encoded.
         """
         content.encode()
+        fields = {"content": content} if reply_to is None else {"content": content, "reply_to": reply_to}
+        ack: Ack = await self._ask("chat.message", room, fields, client_id)
+        return ack
+
+    async def edit(self, room: str, seq: int, content: str) -> Changed:
+        """Give a message of one's own other words; returns when that is stored. Repeated, and raises, as `send`."""
+        content.encode()
+        changed: Changed = await self._ask("chat.edit", room, {"seq": seq, "content": content})
+        return changed
+
+    async def delete(self, room: str, seq: int) -> Changed:
+        """Delete a message of one's own, or of a group that one owns; as `edit`."""
+        changed: Changed = await self._ask("chat.delete", room, {"seq": seq})
+        return changed
+
+    async def _ask(self, kind: str, room: str, fields: Mapping[str, Any], client_id: str | None = None) -> Any:
+        """Have a frame written until it is answered; the answer."""
         if self._over is not None:
             raise self._over
         state = self._state
-        done: asyncio.Future[Ack] = asyncio.get_running_loop().create_future()
-        entry = Entry(client_id or uuid4().hex, room, content, done)
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        entry = Entry(client_id or uuid4().hex, room, kind, fields, done)
         state.outbox.add(entry)
         state.changed()
-        state.counters.sends += 1
+        state.counters.sends += kind == "chat.message"
         try:
             return await done
         finally:

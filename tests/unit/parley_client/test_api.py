@@ -169,6 +169,13 @@ async def test_a_send_is_repeated_with_the_same_client_id_until_it_is_stored() -
     assert [json.loads(body) for body in bodies] == [{"room": "a", "message": "hello", "client_id": "mine"}]
 
 
+async def test_a_reply_over_http_names_what_it_answers() -> None:
+    server = Server(ok(message("a", 4)))
+    await server.account().send("a", "yes", reply_to=3, client_id="mine")
+    [request] = server.requests
+    assert json.loads(request.content) == {"room": "a", "message": "yes", "client_id": "mine", "reply_to": 3}
+
+
 async def test_a_send_is_not_repeated_for_ever_nor_when_it_is_refused() -> None:
     server = Server(problem(503, "unavailable", **{"Retry-After": "60"}), problem(404, "room_not_found"))
     with pytest.raises(Unavailable):

@@ -12,7 +12,7 @@ from parley_client.outbox import Entry, Outbox
 def entry(client_id: str, room: str = "r") -> Entry:
     loop = asyncio.new_event_loop()
     try:
-        return Entry(client_id, room, f"content of {client_id}", loop.create_future())
+        return Entry(client_id, room, "chat.message", {"content": f"content of {client_id}"}, loop.create_future())
     finally:
         loop.close()
 
