@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -65,6 +66,11 @@ class Background:
     def gateway_url(self) -> str:
         """The address of the platform."""
         return self._stack.gateway_url
+
+    @property
+    def keys_file(self) -> Path:
+        """The file of the signing keys."""
+        return self._stack.keys_file
 
     @property
     def urls(self) -> dict[str, str]:

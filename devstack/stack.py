@@ -97,6 +97,11 @@ class Stack:
         return self._engines
 
     @property
+    def keys_file(self) -> Path:
+        """The file of the signing keys."""
+        return self._folder / "signing-keys.json"
+
+    @property
     def urls(self) -> dict[str, str]:
         """The address of each service by name, http://127.0.0.1:port."""
         return {name: f"http://{LOOPBACK}:{port}" for name, port in self._addresses.items()}
@@ -171,7 +176,7 @@ class Stack:
             "fcm": self._fcm(),
             "python": sys.executable,
             "data": str(self._folder),
-            "keys": str(self._folder / "signing-keys.json"),
+            "keys": str(self.keys_file),
             "web": str(web.built() or ""),
             "url": self.urls,
             "database": self._databases,

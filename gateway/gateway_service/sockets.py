@@ -258,10 +258,12 @@ def credentials(request: Request, scope: Scope) -> tuple[list[str], bool]:
         Problem: 400, the query string is not a sane one.
     """
     try:
-        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=MAX_QUERY_FIELDS)
+        query = parse_qs(
+            scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
+        )
     except ValueError:
         raise Problem(400, "The query string has too many fields.") from None
-    if query.get("ticket"):
+    if "ticket" in query:
         return [], True
     if tokens := query.get("token"):
         return [f"Bearer {token}" for token in tokens], False

@@ -135,9 +135,9 @@ async def _authenticate(guard: Guard, redis: "Redis") -> tuple[Claims, str, str 
     offered = [part.strip() for part in websocket.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     subprotocol = SUBPROTOCOL if offered[0] == SUBPROTOCOL else None
     if "ticket" in query:
-        token = await _redeem(redis, query["ticket"])
+        token = await _redeem(redis, _only(query.getlist("ticket")))
     elif "token" in query:
-        token = query["token"]
+        token = _only(query.getlist("token"))
     elif "Authorization" in websocket.headers:
         token = bearer_token(websocket.headers.getlist("Authorization"))
     elif subprotocol is not None and len(offered) == 2:
@@ -145,6 +145,17 @@ async def _authenticate(guard: Guard, redis: "Redis") -> tuple[Claims, str, str 
     else:
         raise Unauthorized()
     return await guard(token), token, subprotocol
+
+
+def _only(values: list[str]) -> str:
+    """The one there is: of several, each reader might take another.
+
+    Raises:
+        Unauthorized: there are several.
+    """
+    if len(values) != 1:
+        raise Unauthorized("Give one token, or one ticket.")
+    return values[0]
 
 
 async def _redeem(redis: "Redis", ticket: str) -> str:

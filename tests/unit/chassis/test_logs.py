@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from chassis import logs
 from chassis.logs import JsonFormatter, TextFormatter, mask
-from tests.unit.chassis.tokens import token
+from tests.support.tokens import example
 
-TOKEN = token()
+TOKEN = example().token()
 NOISY = ("hypercorn.error", "httpx", "httpcore", "aiokafka", "asyncio")
 FORMATTER = JsonFormatter("chat", "chat-0")
 
