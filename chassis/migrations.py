@@ -8,6 +8,11 @@ released: its checksum is compared. Services refuse to start on a schema older t
 (expand first, contract a release later).
 """
 
+if __name__ == "__main__":
+    from .early import end_on_sigterm
+
+    end_on_sigterm()  # for good: a migration that is cut off is rolled back
+
 import asyncio
 import hashlib
 import importlib.util

@@ -8,6 +8,7 @@ Exit code 0 and a line that says how long it took, or 1 and a line that says wha
 import asyncio
 import contextlib
 import secrets
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -86,6 +87,7 @@ def main(arguments: list[str]) -> int:
     except (IndexError, ValueError):
         print(_USAGE, file=sys.stderr)  # noqa: T201
         return 2
+    signal.signal(signal.SIGTERM, _terminated)  # the first process of a container would ignore it
     try:
         took = asyncio.run(check(url, seconds))
     except (CheckFailed, ParleyError, TimeoutError) as error:
@@ -93,6 +95,11 @@ def main(arguments: list[str]) -> int:
         return 1
     print(f"a message goes through {url}: sent, stored and received in {took * 1000:.0f} ms")  # noqa: T201
     return 0
+
+
+def _terminated(*_: object) -> None:
+    """End as with any error: the accounts are removed again."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":
