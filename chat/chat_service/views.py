@@ -35,7 +35,9 @@ async def view_messages(
     if not rows:
         return []
     marks = await message_store.select_marks(connection, room_id)
-    online = await presence.online(list({row.sender.id for row in rows}))
+    senders = {row.sender.id: row.sender for row in rows}
+    online = await presence.online(list(senders))
+    users = {sender.id: user_of(sender, online=sender.id in online) for sender in senders.values()}
     seqs = [row.seq for row in rows]
     read = _Reached([(mark.user_id, mark.joined_seq, mark.read_seq) for mark in marks], min(seqs), max(seqs))
     delivered = _Reached(
@@ -49,7 +51,7 @@ async def view_messages(
             room=row.room_id,
             seq=row.seq,
             rev=row.rev,
-            user=user_of(row.sender, online=row.sender.id in online),
+            user=users[row.sender.id],
             content=row.content,
             created_at=rfc3339(row.created_at) or "",
             is_delivered=delivered.by_others(row.sender.id, row.seq),

@@ -8,7 +8,7 @@ import msgspec
 
 from chassis.postgres import Connection
 
-from ..model import MessageRow
+from ..model import MessageRow, PersonRow
 from .users import person_from
 
 _MESSAGE = """
@@ -20,13 +20,20 @@ _MESSAGE = """
      WHERE m.room_id = $1"""
 
 
-def _message_from(row: Any) -> MessageRow:
+def _messages_from(rows: Sequence[Any]) -> list[MessageRow]:
+    """The messages in the rows; people write many in a row, and each of them is made once."""
+    senders = {row["sender_id"]: row for row in rows}
+    people = {sender_id: person_from(row, "sender_") for sender_id, row in senders.items()}
+    return [_message_from(row, people[row["sender_id"]]) for row in rows]
+
+
+def _message_from(row: Any, sender: PersonRow) -> MessageRow:
     return MessageRow(
         id=row["id"],
         room_id=row["room_id"],
         seq=row["seq"],
         rev=row["rev"],
-        sender=person_from(row, "sender_"),
+        sender=sender,
         client_id=row["client_id"],
         content=row["content"],
         created_at=row["created_at"],
@@ -99,20 +106,20 @@ async def _change_message(connection: Connection, room_id: UUID, seq: int, by: U
         by,
         content,
     )
-    message = None if row["id"] is None else _message_from(row)
+    message = None if row["id"] is None else _message_from(row, person_from(row, "sender_"))
     return Change(row["outcome"], row["last_seq"] or 0, row["room_rev"] or 0, message)
 
 
 async def select_messages_after(connection: Connection, room_id: UUID, seq: int, limit: int) -> list[MessageRow]:
     """Messages beyond `seq`, ascending."""
     rows = await connection.fetch(f"{_MESSAGE} AND m.seq > $2 ORDER BY m.seq LIMIT $3", room_id, seq, limit)
-    return [_message_from(row) for row in rows]
+    return _messages_from(rows)
 
 
 async def select_messages_before(connection: Connection, room_id: UUID, seq: int, limit: int) -> list[MessageRow]:
     """Messages below `seq`, descending."""
     rows = await connection.fetch(f"{_MESSAGE} AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3", room_id, seq, limit)
-    return [_message_from(row) for row in rows]
+    return _messages_from(rows)
 
 
 async def select_changes(connection: Connection, room_id: UUID, after: int, upto: int, limit: int) -> list[MessageRow]:
@@ -120,7 +127,7 @@ async def select_changes(connection: Connection, room_id: UUID, after: int, upto
     rows = await connection.fetch(
         f"{_MESSAGE} AND m.rev > 0 AND m.rev > $2 AND m.rev <= $3 ORDER BY m.rev LIMIT $4", room_id, after, upto, limit
     )
-    return [_message_from(row) for row in rows]
+    return _messages_from(rows)
 
 
 async def select_marks(connection: Connection, room_id: UUID) -> list[Mark]:
