@@ -21,7 +21,7 @@ from .admission import Admission, rates_of
 from .browsers import BrowserSessions
 from .gateway import Gateway
 from .limits import Limits
-from .openapi import MergedDocument
+from .openapi import MergedDocument, OneDocument
 from .origins import Origins
 from .pods import Pods, Resolver, place_of, split_service
 from .pool import Pool
@@ -77,7 +77,8 @@ def create_app(settings: Settings) -> Service:
         "gateway_service", title="Parley gateway", max_body_bytes=settings.max_body_bytes, verify=None
     )
     web = WebClient(Path(settings.web_dir) if settings.web_dir else None)
-    website.register(pages, Status(services, client), MergedDocument(services, router, client), web)
+    events = OneDocument(services[CHAT], "/asyncapi.json", client)
+    website.register(pages, Status(services, client), MergedDocument(services, router, client), events, web)
     chassis_app.check_access_marks(pages)
     addresses = Addresses(settings.trusted_proxies)
     proxy = Proxy(

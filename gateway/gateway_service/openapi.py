@@ -56,17 +56,49 @@ class MergedDocument:
         return self._document
 
     async def _fetch(self, service: str) -> Document | None:
-        pod = self._services[service].choose(requests)
-        if pod is None:
-            return None
-        try:
-            response = await self._client.get(f"{pod.url}/openapi.json")
-            response.raise_for_status()
-            document = response.json()
-        except (httpx.HTTPError, ValueError) as error:
-            logger.warning("no OpenAPI document", extra={"upstream": service, "error": repr(error)})
-            return None
-        return document if isinstance(document, dict) else None
+        return await fetch(self._services[service], "/openapi.json", self._client)
+
+
+class OneDocument:
+    """A document of one service, fetched when somebody asks and kept for a while.
+
+    Arguments:
+        pods: of the service.
+        path: where it is.
+        client: for fetching.
+    """
+
+    def __init__(self, pods: Pods, path: str, client: httpx.AsyncClient) -> None:
+        self._pods = pods
+        self._path = path
+        self._client = client
+        self._document: Document | None = None
+        self._good_until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def get(self) -> Document | None:
+        """The document, the last one while the service is away; None if there never was one."""
+        async with self._lock:
+            if time.monotonic() >= self._good_until:
+                found = await fetch(self._pods, self._path, self._client)
+                self._document = found or self._document
+                self._good_until = time.monotonic() + (CACHE_SECONDS if found else INCOMPLETE_SECONDS)
+        return self._document
+
+
+async def fetch(pods: Pods, path: str, client: httpx.AsyncClient) -> Document | None:
+    """A JSON document of any pod of a service; None, and a line in the log, if there is none to be had."""
+    pod = pods.choose(requests)
+    if pod is None:
+        return None
+    try:
+        response = await client.get(f"{pod.url}{path}")
+        response.raise_for_status()
+        document = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        logger.warning("no document", extra={"upstream": pods.service, "path": path, "error": repr(error)})
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def merge(parts: Mapping[str, Document], router: Router) -> Document:

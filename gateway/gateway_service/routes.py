@@ -81,7 +81,7 @@ TABLE = (
     Route("/assets", GATEWAY, Access.PUBLIC, Rate.PAGE),
     Route("/favicon.svg", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
     Route("/status", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
-    Route("/docs", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
+    Route("/docs", GATEWAY, Access.PUBLIC, Rate.PAGE),
     Route("/openapi.json", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
     Route("/style.css", GATEWAY, Access.PUBLIC, Rate.PAGE, exact=True),
 )

@@ -26,6 +26,22 @@ CSP = "; ".join(
     )
 )
 
+DOCS_PAGE = "/docs.html"
+# Swagger UI: its pictures are in its stylesheet, and it writes HTML from Markdown (through DOMPurify), which the
+# client's policy of trusted types would refuse.
+DOCS_CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
 
 class File(msgspec.Struct, frozen=True):
     """One file, ready to be sent."""
@@ -52,17 +68,18 @@ class WebClient:
                     name = "/" + path.relative_to(folder).as_posix()
                     self._files[name] = read(path, FOREVER if name.startswith("/assets/") else ASK_AGAIN)
 
-    def __bool__(self) -> bool:
-        return bool(self._files)
+    def page(self, name: str = "/index.html", policy: str = CSP) -> Response | None:
+        """A page of the build; None if it has none of that name.
 
-    def page(self) -> Response:
-        """The client's page, whatever the path: it finds out itself what to show."""
-        return self._answer(self._files["/index.html"], {"Content-Security-Policy": CSP})
+        The client's is shown whatever the path: it finds out itself what to show.
+        """
+        file = self._files.get(name)
+        return None if file is None else self._answer(file, {"Content-Security-Policy": policy})
 
     def find(self, path: str) -> Response | None:
-        """A file of the build other than the page."""
+        """A file of the build other than a page."""
         file = self._files.get(path)
-        return None if file is None or path == "/index.html" else self._answer(file, {})
+        return None if file is None or path.endswith(".html") else self._answer(file, {})
 
     @staticmethod
     def _answer(file: File, more: dict[str, str]) -> Response:

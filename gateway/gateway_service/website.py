@@ -1,12 +1,9 @@
-"""The gateway's own pages: the web client, what runs here, the operations, the merged OpenAPI document.
+"""The gateway's own pages: the web client, what runs here, and the documents of the API for people and programs.
 
-All but the client are HTML by templates, without script.
+All but the client and what tries operations are HTML by templates, without script.
 """
 
-from collections.abc import Iterable
-from html import escape
-from pathlib import Path
-from string import Template
+from collections.abc import Mapping
 from typing import Any
 
 from quart import Quart, Response, request
@@ -14,32 +11,28 @@ from quart import Quart, Response, request
 from chassis.http import public
 from chassis.problems import NotFound
 
-from .openapi import METHODS, Document, MergedDocument, encode
-from .status import PodState, Status
-from .webclient import WebClient
+from . import problem_codes, templates
+from .event_page import page_of
+from .openapi import METHODS, Document, MergedDocument, OneDocument, encode
+from .status import Status
+from .templates import html
+from .webclient import DOCS_CSP, DOCS_PAGE, WebClient
 
-PAGES = Path(__file__).with_name("pages")
-CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-
-def register(app: Quart, status: Status, document: MergedDocument, web: WebClient) -> None:
+def register(app: Quart, status: Status, document: MergedDocument, events: OneDocument, web: WebClient) -> None:
     """Add the pages to the gateway's Quart application; without a web client, the first page says what runs here."""
-    landing, docs = (Template((PAGES / name).read_text()) for name in ("landing.html", "docs.html"))
-    style = (PAGES / "style.css").read_bytes()
+    pages = templates.create()
+    style = (templates.PAGES / "style.css").read_bytes()
 
     async def overview() -> Response:
         scheme = "https" if request.headers.get("X-Forwarded-Proto") == "https" else request.scheme
         base = f"{scheme}://{request.host}"
-        values = {
-            "states": state_rows(await status.get()),
-            "base": escape(base),
-        }
-        return html(landing.substitute(values))
+        return html(pages.get_template("landing.html").render(states=await status.get(), base=base))
 
     @app.get("/")
     @public
     async def page() -> Response:
-        return web.page() if web else await overview()
+        return web.page() or await overview()
 
     @app.get("/status")
     @public
@@ -58,9 +51,25 @@ def register(app: Quart, status: Status, document: MergedDocument, web: WebClien
     @app.get("/docs")
     @public
     async def operations() -> Response:
+        built = web.page(DOCS_PAGE, DOCS_CSP)
+        if built is not None:
+            return built
         merged = await document.get()
-        values = {"missing": missing_line(merged), "sections": sections(merged)}
-        return html(docs.substitute(values))
+        values = {"missing": merged.get("x-missing", ()), "services": by_service(merged)}
+        return html(pages.get_template("docs.html").render(values))
+
+    @app.get("/docs/events")
+    @public
+    async def frames() -> Response:
+        described = await events.get()
+        return html(pages.get_template("events.html").render(page=page_of(described) if described else None))
+
+    @app.get("/docs/errors")
+    @public
+    async def errors() -> Response:
+        described = await events.get()
+        channel = described["channels"]["socket"] if described else None
+        return html(pages.get_template("errors.html").render(problems=problem_codes.TABLE, channel=channel))
 
     @app.get("/style.css")
     @public
@@ -74,45 +83,22 @@ def register(app: Quart, status: Status, document: MergedDocument, web: WebClien
     app.view_functions["openapi"] = openapi  # instead of the chassis's, which would describe these pages only
 
 
-def html(text: str) -> Response:
-    """A page that may load our stylesheet and nothing else."""
-    return Response(text, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": CSP})
-
-
-def state_rows(states: Iterable[PodState]) -> str:
-    """A table row for each pod."""
-    return "\n".join(
-        f"<tr><td>{escape(state.name)}</td>"
-        f'<td class="{"ready" if state.state == "ready" else "away"}">{escape(state.state)}</td></tr>'
-        for state in states
-    )
-
-
-def missing_line(document: Document) -> str:
-    """What to say of services whose part is missing."""
-    missing = ", ".join(document.get("x-missing", ()))
-    return f'<p class="away">Not complete: no answer from {escape(missing)}.</p>' if missing else ""
-
-
-def sections(document: Document) -> str:
-    """A heading and a list for each service."""
-    rows: dict[str, list[str]] = {}
+def by_service(document: Document) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The operations of each service."""
+    rows: dict[str, list[dict[str, Any]]] = {}
     for path, item in sorted(document["paths"].items()):
         for method in METHODS:
             if method in item:
                 rows.setdefault(item[method]["tags"][0], []).append(operation(method, path, item[method]))
-    return "\n".join(
-        f"<h2>{escape(service)}</h2>\n<table><tbody>\n" + "\n".join(lines) + "\n</tbody></table>"
-        for service, lines in rows.items()
-    )
+    return list(rows.items())
 
 
-def operation(method: str, path: str, description: dict[str, Any]) -> str:
+def operation(method: str, path: str, description: Mapping[str, Any]) -> dict[str, Any]:
     """One row: how to call it, what it is, whether a token is needed, what it may answer."""
-    text = description.get("summary") or description.get("description") or ""
-    token = "token" if description.get("security") else ""
-    answers = ", ".join(sorted(description.get("responses", {})))
-    return (
-        f'<tr><td><code class="method">{method.upper()}</code> <code>{escape(path)}</code></td>'
-        f"<td>{escape(str(text))}</td><td>{token}</td><td>{escape(answers)}</td></tr>"
-    )
+    return {
+        "method": method.upper(),
+        "path": path,
+        "text": description.get("summary") or description.get("description") or "",
+        "token": bool(description.get("security")),
+        "answers": ", ".join(sorted(description.get("responses", {}))),
+    }

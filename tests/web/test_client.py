@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -47,8 +48,11 @@ def test_the_protocol_part_knows_no_user_interface() -> None:
 
 
 def test_the_client_is_small(built: Path) -> None:
-    scripts = list((built / "assets").glob("*.js"))
+    named = re.findall(r'(?:src|href)="/(assets/[^"]+\.js)"', (built / "index.html").read_text())
+    scripts = {built / name for name in named}
     assert scripts
+    for script in scripts:  # and none of them fetches another later
+        assert not re.search(r"\bimport\(", script.read_text()), script
     assert sum(len(gzip.compress(script.read_bytes(), 9)) for script in scripts) <= MAX_SCRIPT_BYTES
 
 

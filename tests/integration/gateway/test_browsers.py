@@ -165,6 +165,7 @@ async def with_client(start_gateway: StartGateway, tmp_path: Path) -> AsyncItera
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<!doctype html><title>Client</title>" + " " * 500)
     (tmp_path / "assets" / "index-abc.js").write_text("export default 1;" * 100)
+    (tmp_path / "docs.html").write_text("<!doctype html><title>Operations</title>")
     (tmp_path / "favicon.svg").write_text("<svg/>")
     (tmp_path.parent / "secret.txt").write_text("secret")
     yield await start_gateway(web_dir=str(tmp_path))
@@ -180,6 +181,15 @@ async def test_the_client_is_the_first_page_and_every_page_that_a_browser_asks_f
         assert page.headers["cache-control"] == "no-cache"
     assert (await with_client.get("/rooms/5")).status_code == 404
     assert (await with_client.get("/api/nothing", Accept="text/html")).status_code in (401, 404)
+
+
+async def test_operations_can_be_tried_where_the_client_is_built(with_client: Running) -> None:
+    page = await with_client.get("/docs")
+    assert "<title>Operations</title>" in page.text
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert (await with_client.get("/docs.html", Accept="application/json")).status_code == 404
 
 
 async def test_assets_are_kept_for_good_and_the_page_is_asked_for_again(with_client: Running) -> None:

@@ -1,6 +1,7 @@
 """The gateway's own pages, the merged document, and what browsers of other sites may do."""
 
 import asyncio
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -9,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from chat_service.realtime import asyncapi, codes
+from gateway_service import problem_codes
 from tests.integration.gateway.conftest import DEAD, Running, StartGateway
 from tests.integration.gateway.fakes import FakeAuth, FakeService, Seen, User, response
 
@@ -19,6 +22,7 @@ class Links(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: set[str] = set()
+        self.anchors: set[str] = set()
         self.inline: list[str] = []
         self.feed(text)
 
@@ -27,6 +31,9 @@ class Links(HTMLParser):
         for name, value in attrs:
             if name in ("href", "src") and value:
                 self.links.add(value)
+            if name == "id" and value:
+                assert value not in self.anchors, value
+                self.anchors.add(value)
             if name == "style" or name.startswith("on"):
                 self.inline.append(name)
         if tag in ("style", "script"):
@@ -54,7 +61,8 @@ def serve_documents(auth: FakeAuth, upstream: FakeService, status: int = 200) ->
                 writer.write(response(status, b"{}"))
             else:
                 assert seen.target in ("/openapi.json", "/asyncapi.json")
-                writer.write(response(200, json.dumps(described[service]).encode()))
+                ours = seen.target == "/openapi.json"
+                writer.write(response(200, json.dumps(described[service]).encode() if ours else asyncapi.encoded()))
 
         return answer
 
@@ -89,7 +97,7 @@ async def test_the_first_page_tells_pods_apart(
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/events", "/docs/errors"])
 async def test_pages_keep_a_strict_policy_and_lead_nowhere_else(
     gateway: Running, auth: FakeAuth, upstream: FakeService, path: str
 ) -> None:
@@ -102,8 +110,9 @@ async def test_pages_keep_a_strict_policy_and_lead_nowhere_else(
     links = Links(page.text)
     assert links.inline == []
     assert links.links
+    assert {link[1:] for link in links.links if link.startswith("#")} <= links.anchors
     for link in links.links:
-        assert (await gateway.get(link)).status_code == 200, link
+        assert (await gateway.get(link.partition("#")[0] or path)).status_code == 200, link
 
 
 async def test_the_first_page_does_not_repeat_a_hosts_markup(gateway: Running) -> None:
@@ -157,6 +166,40 @@ async def test_the_operations_are_listed(gateway: Running, auth: FakeAuth, upstr
     assert "<code>/profiles/{id}</code>" in page
     assert "Who am I &lt;here&gt;?" in page
     assert "/internal" not in page
+
+
+async def test_every_frame_and_event_is_on_the_page_of_sockets_with_its_example(
+    gateway: Running, auth: FakeAuth, upstream: FakeService
+) -> None:
+    serve_documents(auth, upstream)
+    page = html.unescape((await gateway.get("/docs/events")).text)
+    document = asyncapi.document()
+    for name, message in document["components"]["messages"].items():
+        assert f'<article id="{re.sub(r"[^A-Za-z0-9]+", "-", name)}">' in page, name
+        for example in message["examples"]:
+            shown = json.loads(json.dumps(example["payload"], default=str))
+            assert json.dumps(shown, ensure_ascii=False, indent=2) in page, name
+    for name in document["channels"]["socket"]["bindings"]["ws"]["query"]["properties"]:
+        assert f"<code>{name}</code>" in page
+    assert '<a href="#Message">Message</a>' in page
+
+
+async def test_the_codes_are_on_a_page_as_the_code_has_them(
+    gateway: Running, auth: FakeAuth, upstream: FakeService
+) -> None:
+    serve_documents(auth, upstream)
+    page = (await gateway.get("/docs/errors")).text
+    known = [name for row in problem_codes.TABLE for name in row.codes]
+    for code in (*known, *codes.ErrorCode, *(str(int(one)) for one in codes.CloseCode)):
+        assert f"<code>{code}</code>" in page, code
+
+
+async def test_without_chat_the_pages_of_sockets_say_so(start_gateway: StartGateway) -> None:
+    gateway: Running = await start_gateway(chat_urls=(DEAD,))
+    assert "no answer from chat" in (await gateway.get("/docs/events")).text
+    page = (await gateway.get("/docs/errors")).text
+    assert "no answer from chat" in page
+    assert "<code>token_expired</code>" in page
 
 
 async def preflight(gateway: Running, origin: str, path: str = "/profiles/me") -> httpx.Response:

@@ -1,4 +1,4 @@
-"""The generated tables of docs/operations.md; `python -m tests.unit.docs.tables` writes them anew.
+"""The generated tables of docs/operations.md and docs/protocol.md; `python -m tests.unit.docs.tables` writes them anew.
 
 The last column of a setting is written by hand and kept. That of a new one is the comment beside it in the code.
 """
@@ -7,10 +7,13 @@ import re
 import sys
 from collections.abc import Callable
 
+from chat_service.realtime.codes import CloseCode, ErrorCode
+from gateway_service import problem_codes
 from tests.unit.docs import code
 
 DOCUMENT = code.ROOT / "docs" / "operations.md"
-_BLOCK = re.compile(r"(<!-- (settings|metrics): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+PROTOCOL = code.ROOT / "docs" / "protocol.md"
+_BLOCK = re.compile(r"(<!-- (settings|metrics|codes): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def settings_table(group: str, before: str) -> str:
@@ -36,7 +39,28 @@ def metrics_table(package: str, before: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-TABLES: dict[str, Callable[[str, str], str]] = {"settings": settings_table, "metrics": metrics_table}
+def codes_table(kind: str, before: str) -> str:
+    """The codes of `problems`, of error `frames`, or of `closes`; nothing in it is written by hand."""
+    del before
+    if kind == "problems":
+        lines = ["| status | code | |", "| --- | --- | --- |"]
+        for row in problem_codes.TABLE:
+            names = " ".join(f"`{name}`" for name in row.codes)
+            lines.append(f"| {' '.join(map(str, row.statuses))} | {names} | {row.meaning} |".replace("  |", " |"))
+    elif kind == "frames":
+        lines = ["| code | meaning |", "| --- | --- |"]
+        lines += [f"| `{one.value}` | {one.meaning} |" for one in ErrorCode]
+    else:
+        lines = ["| code | meaning | what a client does |", "| --- | --- | --- |"]
+        lines += [f"| {int(one)} | {one.meaning} | {one.advice.value} |" for one in CloseCode]
+    return "\n".join(lines) + "\n"
+
+
+TABLES: dict[str, Callable[[str, str], str]] = {
+    "settings": settings_table,
+    "metrics": metrics_table,
+    "codes": codes_table,
+}
 
 
 def written_anew(text: str) -> str:
@@ -45,5 +69,6 @@ def written_anew(text: str) -> str:
 
 
 if __name__ == "__main__":
-    DOCUMENT.write_text(written_anew(DOCUMENT.read_text()))
+    for document in (DOCUMENT, PROTOCOL):
+        document.write_text(written_anew(document.read_text()))
     sys.exit(0)

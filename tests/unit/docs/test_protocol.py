@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from chat_service.realtime.codes import CloseCode, ErrorCode
 from tests.unit.docs import code
 from tests.unit.docs.documents import codes, rows, section
+from tests.unit.docs.tables import written_anew
 
 TEXT = (code.ROOT / "docs" / "protocol.md").read_text()
 
@@ -64,14 +64,9 @@ def test_every_status_of_a_problem_is_in_the_table() -> None:
     assert documented == code.problem_statuses()
 
 
-def test_error_frames_are_those_of_the_code() -> None:
-    documented = {codes(row[0])[0]: row[1] for row in rows(section(TEXT, "### Error frames"))}
-    assert documented == {code.value: code.meaning for code in ErrorCode}
-
-
-def test_close_codes_are_those_of_the_code() -> None:
-    documented = {tuple(row) for row in rows(section(TEXT, "### Close codes"))}
-    assert documented == {(str(int(code)), code.meaning, code.advice.value) for code in CloseCode}
+def test_the_tables_of_codes_are_those_of_the_code() -> None:
+    assert re.findall(r"<!-- codes: (\w+) -->", TEXT) == ["problems", "frames", "closes"]
+    assert written_anew(TEXT) == TEXT, "run `python -m tests.unit.docs.tables`"
 
 
 def test_every_event_of_socket_io_is_in_its_table_and_no_other() -> None:
