@@ -1,7 +1,8 @@
 """The Quart application of a service: every error is problem+json, every route says who may call it."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 from quart import Quart, Response, has_request_context, request, websocket
 from quart.globals import request_ctx
@@ -11,7 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from . import http, postgres
 from .asgi import ROUTE
 from .logs import request_id
-from .openapi import Provider, document
+from .openapi import EXAMPLES, Example, Provider, document
 from .problems import CONTENT_TYPE, Problem, Unavailable
 from .redis import RedisAway
 from .tokens import Claims
@@ -20,7 +21,14 @@ logger = logging.getLogger(__name__)
 Verify = Callable[[str], Awaitable[Claims]]
 
 
-def create_app(name: str, *, title: str, max_body_bytes: int, verify: Verify | None) -> Quart:
+def create_app(
+    name: str,
+    *,
+    title: str,
+    max_body_bytes: int,
+    verify: Verify | None,
+    examples: Mapping[str, Example] = MappingProxyType({}),
+) -> Quart:
     """A Quart application with the house rules.
 
     Arguments:
@@ -28,8 +36,10 @@ def create_app(name: str, *, title: str, max_body_bytes: int, verify: Verify | N
         title: for its OpenAPI document, served at `/openapi.json`.
         max_body_bytes: beyond this a body is answered 413.
         verify: turns a token into claims or raises `Unauthorized`; needed when the service has `@bearer` routes.
+        examples: of its calls, for the document.
     """
     app = Quart(name, static_folder=None)
+    app.extensions[EXAMPLES] = examples
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.config["BODY_TIMEOUT"] = 10
     app.url_map.strict_slashes = False

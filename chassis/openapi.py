@@ -1,6 +1,7 @@
 """The OpenAPI document of a service: quart-schema's, completed."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,9 +21,24 @@ from .problems import CONTENT_TYPE, ProblemBody, title_of
 OPTIONAL_BODY = "parley_optional_body"  # on a handler whose request may have no body
 OTHERWISE = "parley_otherwise"  # and what it may answer instead, by status
 EMPTY = "parley_empty"  # and the statuses that it answers without a body
+EXAMPLES = "parley_examples"  # in the extensions of an application: see Example
 _REF = "#/components/schemas/{name}"
 _PROBLEM = {CONTENT_TYPE: {"schema": {"$ref": _REF.format(name=ProblemBody.__name__)}}}
 _BODY_PROBLEMS = (400, 413, 415, 422)  # see http.read_body
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One call and its answer, by the name of the handler; "handler: words" is another one of the same handler.
+
+    Arguments:
+        body: of the request, as JSON; None without one.
+        reply: what it is answered with; None without a body.
+        values: those of parameters in the path and the query.
+    """
+
+    body: Any = None
+    reply: Any = None
+    values: Mapping[str, str] = {}
 
 
 class Provider(OpenAPIProvider):
@@ -41,7 +57,14 @@ class Provider(OpenAPIProvider):
                     content["schema"] = {"anyOf": [content["schema"], {"$ref": _REF.format(name=model.__name__)}]}
                 empty = {status: {"description": f"{title_of(status)}."} for status in getattr(handler, EMPTY, ())}
                 operation["responses"] = _responses({**operation, "responses": {**operation["responses"], **empty}})
+                _exemplify(operation, self._examples_of(handler.__name__))
         return paths, components
+
+    def _examples_of(self, handler: str) -> dict[str, Example]:
+        """By what sets them apart."""
+        every: Mapping[str, Example] = self._app.extensions.get(EXAMPLES, {})
+        named = ((name.partition(":"), example) for name, example in every.items())
+        return {words.strip() or "usual": example for (name, _, words), example in named if name == handler}
 
     def build_path_parameter(self, name: str, converter: BaseConverter) -> dict[str, Any]:
         """See OpenAPIProvider."""
@@ -73,6 +96,22 @@ def _responses(operation: dict[str, Any]) -> dict[str, Any]:
         **{str(status): responses[status] for status in sorted(responses)},
         "default": {"description": "Any other problem; `code` says which.", "content": _PROBLEM},
     }
+
+
+def _exemplify(operation: dict[str, Any], examples: Mapping[str, Example]) -> None:
+    """Put the examples where OpenAPI 3.1 has them: beside parameters, in the body and in the answer of a success."""
+    for parameter in operation["parameters"]:
+        values = [one.values[parameter["name"]] for one in examples.values() if parameter["name"] in one.values]
+        if values:
+            whole = parameter["schema"].get("type") == "integer"
+            parameter["example"] = int(values[0]) if whole else values[0]
+    success = max((status for status in operation["responses"] if status.startswith("2")), default="")
+    for place, name in ((operation.get("requestBody"), "body"), (operation["responses"].get(success), "reply")):
+        found = {
+            words: {"value": value} for words, one in examples.items() if (value := getattr(one, name)) is not None
+        }
+        if place is not None and found and "content" in place:
+            place["content"]["application/json"]["examples"] = found
 
 
 def document(app: Quart, schema: QuartSchema) -> dict[str, Any]:

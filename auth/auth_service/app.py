@@ -30,6 +30,7 @@ from .deletion import Deletion
 from .devices import Devices
 from .directory import Directory
 from .emails import Emails
+from .examples import EXAMPLES
 from .export import Export
 from .hashing import Hasher
 from .housekeeping import Housekeeping
@@ -185,7 +186,13 @@ def create_app(settings: Settings) -> Service:
     )
     guard = Guard(TokenVerifier(key_ring, issuer=TOKEN_ISSUER, audience=TOKEN_AUDIENCE), revocations)
 
-    app = create_quart("auth_service", title="Parley auth", max_body_bytes=settings.max_body_bytes, verify=guard)
+    app = create_quart(
+        "auth_service",
+        title="Parley auth",
+        max_body_bytes=settings.max_body_bytes,
+        verify=guard,
+        examples=EXAMPLES,
+    )
     describe = caller(trusted)
     app.register_blueprint(account_routes.blueprint(accounts, credentials, deletion, export, describe))
     app.register_blueprint(email_routes.blueprint(emails, describe))

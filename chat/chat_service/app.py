@@ -22,6 +22,7 @@ from contracts.events import CHAT_TOPIC, USER_TOPIC, Event
 
 from . import store
 from .changes import Changes
+from .examples import EXAMPLES
 from .exports import Exports
 from .messages import Messages
 from .people import People
@@ -187,7 +188,13 @@ def create_app(settings: Settings) -> Service:
     lifecycle.add("socketio", socketio)
     admission = Admission(most=settings.sockets_per_pod, per_second=settings.new_sockets_per_second if limited else 0)
 
-    app = create_quart("chat_service", title="Parley: chat", max_body_bytes=settings.max_body_bytes, verify=guard)
+    app = create_quart(
+        "chat_service",
+        title="Parley: chat",
+        max_body_bytes=settings.max_body_bytes,
+        verify=guard,
+        examples=EXAMPLES,
+    )
     app.register_blueprint(room_routes.blueprint(rooms, people))
     messages = Messages(database, ledger, bells, presence)
     app.register_blueprint(message_routes.blueprint(messages, changes, rooms, people))

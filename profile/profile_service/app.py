@@ -22,6 +22,7 @@ from contracts.events import USER_TOPIC, Event
 
 from .directory import Directory
 from .events import UserEvents
+from .examples import EXAMPLES
 from .profiles import Profiles
 from .routes.internal import internal_routes
 from .routes.profiles import WhoConverter, profile_routes
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> Service:
         title="Parley: profiles",
         max_body_bytes=settings.max_body_bytes,
         verify=remote_guard(http, redis, owner(settings.auth_url)),
+        examples=EXAMPLES,
     )
     app.url_map.converters["who"] = WhoConverter
     profiles = Profiles(postgres, directory)

@@ -21,6 +21,26 @@ class Operation(NamedTuple):
     description: dict[str, Any]  # without references
 
     @property
+    def id(self) -> str:
+        """Its operationId."""
+        return str(self.description["operationId"])
+
+    @property
+    def success(self) -> dict[str, Any]:
+        """How its best answer is described: 201 of 200 and 201."""
+        described: dict[str, Any] = self.description["responses"]
+        best: dict[str, Any] = described[max(status for status in described if status < "400")]
+        return best
+
+    @property
+    def examples(self) -> dict[str, tuple[Any, Any]]:
+        """Body and answer, None where there is nothing, of each example; one without words is "usual"."""
+        bodies, replies = (_examples(place) for place in (self.description.get("requestBody", {}), self.success))
+        values = [one for one in self.description["parameters"] if "example" in one]
+        names = {*bodies, *replies} or ({"usual"} if values else set())
+        return {name: (bodies.get(name), replies.get(name)) for name in sorted(names, reverse=True)}
+
+    @property
     def body(self) -> Any:
         """The schema of its JSON body, None if it has none."""
         described = self.description.get("requestBody")
@@ -29,6 +49,11 @@ class Operation(NamedTuple):
     def parameters(self, where: str) -> dict[str, Any]:
         """The schemas of its parameters in the `path` or the `query`."""
         return {one["name"]: one["schema"] for one in self.description["parameters"] if one["in"] == where}
+
+
+def _examples(place: dict[str, Any]) -> dict[str, Any]:
+    described = place.get("content", {}).get("application/json", {}).get("examples", {})
+    return {name: example["value"] for name, example in described.items()}
 
 
 @functools.cache

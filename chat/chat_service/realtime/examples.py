@@ -1,22 +1,20 @@
 """One example of every frame, for the documents; tests hold each against the schema it stands beside."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
-from chassis.times import rfc3339
+from contracts.examples import ACCESS_TOKEN, ALICE_ID, BOB_ID, MESSAGE_ID, ROOM_ID
+from contracts.examples import NOW as _NOW
 
 from ..model import Message, Room, User
 from . import events, protocol
 from .codes import ErrorCode
 
-_NOW = rfc3339(datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)) or ""
-_ROOM = UUID("0197f2c0-6a3e-7c51-9d0e-3b1f5a7c2e10")
-_MESSAGE = UUID("0197f2c1-02b4-7e0a-8a53-c4d1e2f30912")
+_ROOM, _MESSAGE = UUID(ROOM_ID), UUID(MESSAGE_ID)
 _CLIENT_ID = "b3d1c9"
 _ALICE = User(
-    id=UUID("0197f2bf-11d2-7b3a-bb1c-0f6f4b8e7d21"),
+    id=UUID(ALICE_ID),
     username="alice",
     full_name="Alice Liddell",
     is_online=True,
@@ -24,7 +22,7 @@ _ALICE = User(
     bg_color="#a1c9f0",
 )
 _BOB = User(
-    id=UUID("0197f2bf-2c90-7f44-a6c2-91d7e5a3b604"),
+    id=UUID(BOB_ID),
     username="bob",
     full_name="Bob",
     is_online=False,
@@ -86,7 +84,7 @@ COMMANDS: tuple[protocol.Command, ...] = (
     protocol.Received(protocol.ReceivedData(_ROOM, 42)),
     protocol.Join(protocol.JoinData(_ROOM, 40, 3)),
     protocol.Resume(protocol.ResumeData({_ROOM: [42, 3]}, "7431234567890123456-1")),
-    protocol.Refresh(protocol.RefreshData("eyJhbGciOiJFZERTQSIsImtpZCI6…")),
+    protocol.Refresh(protocol.RefreshData(ACCESS_TOKEN)),
     protocol.Ping(),
 )
 EVENTS: tuple[events.Event, ...] = (
