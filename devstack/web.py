@@ -14,7 +14,10 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "web"
 BUILT = SOURCE / "dist"
 STAMP = ".sources"
-INPUTS = ("package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "index.html", "docs.html", "public", "src")
+INPUTS = (
+    *("package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"),
+    *("index.html", "docs.html", "public", "src"),
+)
 NODE = (20, 19)  # what Vite needs
 SECONDS = 300
 
