@@ -80,12 +80,17 @@ def routes() -> Iterator[Row]:
     for target in TARGETS:
         yield Row("gateway", "POST", target, "public")
     for service in ("auth", "profile", "chat"):
-        app = application(service)
-        for rule in app.url_map.iter_rules():
-            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-            methods = {"WEBSOCKET"} if rule.websocket else (rule.methods or set()) - {"HEAD", "OPTIONS"}
-            for method in sorted(methods):
-                yield Row(service, method, path, getattr(app.view_functions[rule.endpoint], ACCESS, ""))
+        yield from routes_of(service)
+
+
+def routes_of(service: str) -> Iterator[Row]:
+    """Every method of every path of a service."""
+    app = application(service)
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        methods = {"WEBSOCKET"} if rule.websocket else (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        for method in sorted(methods):
+            yield Row(service, method, path, getattr(app.view_functions[rule.endpoint], ACCESS, ""))
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
