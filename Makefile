@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-browser lint format image image-check lock bench bench-growth faults clean
+.PHONY: help run test test-fast test-browser test-load lint format image image-check lock bench bench-growth load faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -25,14 +25,17 @@ run: $(VENV)/.run $(VENV)/.node ## Start the whole platform here, at http://127.
 	@$(PY) -m devstack.web
 	@exec $(PY) -m devstack
 
-test: $(VENV)/.test $(VENV)/.checkov $(VENV)/.node ## Run all tests but those in a browser, files beside each other (ARGS= for pytest, JOBS=)
-	$(PY) -m pytest -n $(or $(JOBS),auto) --maxprocesses 4 --dist loadfile --ignore tests/browser $(ARGS)
+test: $(VENV)/.test $(VENV)/.checkov $(VENV)/.node ## Run all tests but those in a browser and of load, files beside each other (ARGS= for pytest, JOBS=)
+	$(PY) -m pytest -n $(or $(JOBS),auto) --maxprocesses 4 --dist loadfile --ignore tests/browser --ignore tests/load $(ARGS)
 
 test-fast: $(VENV)/.test ## Run the unit tests
 	$(PY) -m pytest tests/unit $(ARGS)
 
 test-browser: $(VENV)/.browser $(VENV)/.node ## Drive the web client in Chromium (ARGS= for pytest, CHROMIUM=)
 	$(PY) -m pytest tests/browser $(ARGS)
+
+test-load: $(VENV)/.test $(VENV)/.load ## Test the load tests: each kind of user, broken builds, reports (ARGS= for pytest)
+	$(PY) -m pytest tests/load $(ARGS)
 
 lint: $(VENV)/.browser ## Check style, types and the import rules
 	$(VENV)/bin/ruff check $(CODE)
@@ -50,6 +53,10 @@ bench: $(VENV)/.test ## Measure CPU per delivery and message, peers beside it, 4
 bench-growth: $(VENV)/.test ## Measure costs against room size and history, and draw them into docs/performance, 5 min
 	$(PY) -m loadtests.bench.growth --into docs/performance $(ARGS)
 
+load: $(VENV)/.run $(VENV)/.load ## Play users and check what they get (USERS=, RATE=, TIME=, SHAPE=, HOST=, ARGS= for Locust)
+	$(PY) -m loadtests.load $(if $(HOST),--host $(HOST)) $(if $(USERS),--users $(USERS)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(TIME),--time $(TIME)) $(if $(SHAPE),--shape $(SHAPE)) $(ARGS)
+
 faults: $(VENV)/.test ## Break things while clients talk, and check (MINUTES=, SEED=, ARGS=)
 	$(PY) -m tests.faults --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
 
@@ -66,6 +73,7 @@ lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) pyproject.toml --extra local -c requirements/load.txt -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra client -c requirements/load.txt -o requirements/image.txt
 	$(COMPILE) requirements/browser.in -c requirements/load.txt -o requirements/browser.txt
+	$(COMPILE) requirements/locust.in -c requirements/load.txt -o requirements/locust.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 	$(COMPILE) requirements/deploy.in --override requirements/deploy-overrides.txt -c requirements/load.txt \
 		-o requirements/deploy.txt
@@ -115,4 +123,12 @@ $(VENV)/.checkov: $(VENV)/bin/python requirements/checkov.txt
 	@$(PY) -m venv $(VENV)/checkov
 	@$(VENV)/checkov/bin/python -m pip --disable-pip-version-check --no-input install --require-hashes --no-deps -q \
 		-r requirements/checkov.txt
+	@touch $@
+
+# gevent changes what it is imported into, so the load generators have one too.
+$(VENV)/.load: $(VENV)/bin/python requirements/locust.txt
+	@echo "installing what makes load (once) ..."
+	@$(PY) -m venv $(VENV)/load
+	@$(VENV)/load/bin/python -m pip --disable-pip-version-check --no-input install --require-hashes --no-deps -q \
+		-r requirements/locust.txt
 	@touch $@

@@ -9,7 +9,8 @@ from tests.unit.docs.code import ROOT
 from tests.unit.docs.documents import Document, documents
 
 DOCUMENTS = documents()
-TARGETS = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
 EXAMPLES = {"0004_what_it_does.sql", "keys.json", "signing-keys.json"}
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
@@ -85,4 +86,7 @@ def test_shell_blocks_are_run_or_name_targets_only(document: Document) -> None:
         before, _, quickstart = document.text.partition("## First message in 60 seconds")  # run by tests/e2e
         assert "```sh" in quickstart
         document = Document(document.path, before)
-    assert [command for command in document.commands if not re.match(r"make [a-z-]+( ARGS=.*)?$", command)] == []
+    assigned = [re.fullmatch(r"make [a-z-]+((?: [A-Z]+=(?:[^\s\"]+|\"[^\"]*\"))*)", each) for each in document.commands]
+    assert [each for each, match in zip(document.commands, assigned, strict=True) if match is None] == []
+    named = {name for match in assigned if match for name in re.findall(r" ([A-Z]+)=", match[1])}
+    assert named <= set(re.findall(r"\$\((?:or \$\(|if \$\()?([A-Z]+)\)", MAKEFILE))

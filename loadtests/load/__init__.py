@@ -1,0 +1,1 @@
+"""Load tests: people who use the platform from outside by Locust, and check what they are told."""

@@ -1,0 +1,21 @@
+"""Does not hand every tenth message to those who are connected here."""
+
+import itertools
+
+from chat_service.realtime.hub import Hub, LiveRoom
+from chat_service.realtime.live import LiveMessage
+
+EVERY = 10
+_message = Hub.message
+_numbers = itertools.count(1)
+
+
+def message(self: Hub, room: LiveRoom, message: LiveMessage) -> None:
+    """Forget some."""
+    if next(_numbers) % EVERY:
+        _message(self, room, message)
+
+
+def install() -> None:
+    """Break it."""
+    Hub.message = message  # type: ignore[method-assign]

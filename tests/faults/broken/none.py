@@ -1,0 +1,5 @@
+"""Nothing is broken: what the others are compared with."""
+
+
+def install() -> None:
+    """Break nothing."""
