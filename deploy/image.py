@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from devstack import web
+from devstack.installers import NotInstalled
 
 from .tools import ROOT
 
@@ -105,7 +106,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     try:
         print(web.build())  # noqa: T201
-    except web.NotBuilt as error:
+    except NotInstalled as error:
         print(f"The image is without the web client: {error}.")  # noqa: T201
     print(f"building {given.tag} with {builder}")  # noqa: T201
     return subprocess.run(command(builder, given.tag, source(), base=given.base), cwd=ROOT, check=False).returncode  # noqa: S603

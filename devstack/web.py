@@ -4,12 +4,11 @@
 """
 
 import hashlib
-import os
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from . import node
+from .installers import NotInstalled, alone, run
 
 SOURCE = Path(__file__).parents[1] / "web"
 BUILT = SOURCE / "dist"
@@ -19,11 +18,7 @@ INPUTS = (
     *("index.html", "docs.html", "public", "src"),
 )
 NODE = (20, 19)  # what Vite needs
-SECONDS = 300
-
-
-class NotBuilt(Exception):
-    """There is no web client; `str()` says why."""
+LOCK = Path(__file__).parents[1] / ".cache" / "web"
 
 
 def built(folder: Path = BUILT) -> Path | None:
@@ -35,21 +30,36 @@ def build(source: Path = SOURCE, folder: Path = BUILT) -> str:
     """Build the client unless it is there already. Returns what was done.
 
     Raises:
-        NotBuilt: Node.js is missing or too old, the packages cannot be had, or the sources do not build.
+        NotInstalled: Node.js is missing or too old, the packages cannot be had, or the sources do not build.
     """
     digest = digest_of(source)
     stamp = folder / STAMP
-    if stamp.is_file() and stamp.read_text() == digest:
-        return "the web client is up to date"
-    npm = find_npm()
+    with alone(LOCK):
+        if stamp.is_file() and stamp.read_text() == digest:
+            return "the web client is up to date"
+        _install(source)
+        run([node.find("npm"), "run", "--silent", "build"], source)
+        stamp.write_text(digest)
+    return "the web client is built"
+
+
+def install(source: Path = SOURCE) -> None:
+    """Install the packages that the client is built with, unless they are there already.
+
+    Raises:
+        NotInstalled: Node.js is missing or too old, or the packages cannot be had.
+    """
+    with alone(LOCK):
+        _install(source)
+
+
+def _install(source: Path) -> None:
+    node.check_version(NODE)
     installed = source / "node_modules" / STAMP
     lock = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()
     if not installed.is_file() or installed.read_text() != lock:
-        _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], source)
+        node.install(source)
         installed.write_text(lock)
-    _run([npm, "run", "--silent", "build"], source)
-    stamp.write_text(digest)
-    return "the web client is built"
 
 
 def digest_of(source: Path) -> str:
@@ -63,39 +73,11 @@ def digest_of(source: Path) -> str:
     return digest.hexdigest()
 
 
-def find_npm() -> str:
-    """The npm to use.
-
-    Raises:
-        NotBuilt: there is no Node.js that is new enough.
-    """
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        raise NotBuilt("Node.js with npm is not installed here")
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
-    version = re.match(r"v(\d+)\.(\d+)", said)
-    if version is None or (int(version[1]), int(version[2])) < NODE:
-        raise NotBuilt(f"Node.js {'.'.join(map(str, NODE))} or newer is needed, this is {said.strip() or 'none'}")
-    return npm
-
-
-def _run(command: list[str], folder: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in ("NODE_OPTIONS", "NODE_ENV")}
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotBuilt(f"`npm {command[1]}` did not end well: {error}") from error
-    if done.returncode != 0:
-        raise NotBuilt(f"`npm {command[1]}` failed: {' '.join((done.stderr or done.stdout).split())[-800:]}")
-
-
 def main() -> int:
     """Build, and say so; without a client the platform runs, so only `--required` makes this fail."""
     try:
         print(build())
-    except NotBuilt as reason:
+    except NotInstalled as reason:
         print(f"no web client: {reason}", file=sys.stderr)
         return 1 if "--required" in sys.argv[1:] else 0
     return 0

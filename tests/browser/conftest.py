@@ -11,6 +11,7 @@ import pytest
 
 from devstack import web
 from devstack.background import Background
+from devstack.installers import NotInstalled
 from tests.browser.chromium import Missing, find
 from tests.e2e.conftest import running
 
@@ -37,7 +38,7 @@ def client_built() -> None:
     """The web client, as the gateway serves it."""
     try:
         web.build()
-    except web.NotBuilt as reason:
+    except NotInstalled as reason:
         missing(f"no web client: {reason}")
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from devstack import web
+from devstack import node, web
+from devstack.installers import NotInstalled
+from tests.web import types
 
 MAX_SCRIPT_BYTES = 120 * 1024  # gzipped: what a phone has to fetch before it shows anything
 
@@ -18,7 +20,7 @@ def built() -> Path:
     """The built client."""
     try:
         web.build()
-    except web.NotBuilt as reason:
+    except NotInstalled as reason:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no web client: {reason}")
@@ -28,7 +30,7 @@ def built() -> Path:
 def run(*words: str) -> str:
     """What an npm script says; it must end well."""
     done = subprocess.run(
-        [web.find_npm(), "run", "--silent", *words], cwd=web.SOURCE, capture_output=True, text=True, timeout=120
+        [node.find("npm"), "run", "--silent", *words], cwd=web.SOURCE, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -54,6 +56,10 @@ def test_the_client_is_small(built: Path) -> None:
     for script in scripts:  # and none of them fetches another later
         assert not re.search(r"\bimport\(", script.read_text()), script
     assert sum(len(gzip.compress(script.read_bytes(), 9)) for script in scripts) <= MAX_SCRIPT_BYTES
+
+
+def test_types_are_those_of_the_documents(built: Path) -> None:
+    assert types.written() == types.GENERATED.read_text(), "run `python -m tests.web.types`"
 
 
 def test_no_token_is_kept_where_scripts_of_others_could_read_it() -> None:
@@ -84,6 +90,7 @@ def test_a_change_of_any_source_is_noticed(source: Path) -> None:
 
 def test_without_node_there_is_a_reason_and_no_client(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(source))
-    with pytest.raises(web.NotBuilt, match=r"Node\.js with npm is not installed here"):
+    monkeypatch.setattr("sys.executable", str(source / "python"))  # beside which a wheel of Node.js would be
+    with pytest.raises(NotInstalled, match=r"Node\.js is not installed here"):
         web.build(source, source / "dist")
     assert web.built(source / "dist") is None

@@ -16,6 +16,9 @@ export function room(id = "r1", more: Partial<Room> = {}): Room {
     unread_count: 0,
     last_seq: 0,
     read_seq: 0,
+    joined_seq: 0,
+    rev: 0,
+    muted: false,
     ...more,
   };
 }

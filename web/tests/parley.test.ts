@@ -196,14 +196,22 @@ describe("messages", () => {
   test("edits and deletions change what is shown", async () => {
     await parley.load("r1");
     newest().say("chat.edited", message(5, { content: "better", rev: 1, edited_at: "2026-01-01T00:01:00Z" }));
-    newest().say("chat.deleted", { room: "r1", seq: 4, id: "m-4", rev: 2 });
+    newest().say("chat.deleted", { room: "r1", seq: 4, id: "m-4", rev: 2, deleted_at: "2026-01-01T00:02:00Z" });
     const shown = parley.snapshot().rooms.get("r1");
     expect(shown?.timeline.messages.at(-1)).toMatchObject({ content: "better" });
-    expect(shown?.timeline.messages.at(-2)?.content).toBe("");
+    expect(shown?.timeline.messages.at(-2)).toMatchObject({ content: "", deleted: true });
     expect(shown?.room.last_message).toBe("better");
     const socket = await reconnected();
     socket.ready([{ id: "r1", last_seq: 5, rev: 2 }]);
     expect(socket.sent[0]?.data).toEqual({ epoch: "e1", rooms: { r1: [5, 2] } });
+  });
+
+  test("a room that is reset, or that I am added to, is resumed from the changes that it has had by then", async () => {
+    newest().say("room.reset", { room: "r1", last_seq: 9, rev: 4 });
+    newest().say("room.created", room("r2", { joined_seq: 3, last_seq: 3, rev: 7 }));
+    const socket = await reconnected();
+    socket.ready([{ id: "r1", last_seq: 9, rev: 4 }]);
+    expect(socket.sent[0]?.data).toEqual({ epoch: "e1", rooms: { r1: [9, 4], r2: [3, 7] } });
   });
 });
 

@@ -3,7 +3,7 @@ import { Emitter } from "./emitter";
 import { ApiError } from "./errors";
 import type { Http, Tokens } from "./http";
 import type { Positions } from "./positions";
-import type { Commands, Events, Frame } from "./types";
+import type { Commands, Events, Frame, Ticket } from "./types";
 
 const SECONDS = 1000;
 const CONNECT_TIMEOUT = 15 * SECONDS;
@@ -90,7 +90,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.become("connecting");
     const generation = ++this.generation;
     try {
-      const { ticket } = await this.http.post<{ ticket: string }>("/auth/ws-ticket");
+      const { ticket } = await this.http.post<Ticket>("/auth/ws-ticket");
       if (generation === this.generation) this.dial(ticket, generation);
     } catch (error) {
       if (generation !== this.generation) return;

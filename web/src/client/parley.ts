@@ -9,7 +9,7 @@ import type { Session } from "./session";
 import { NOTHING, type AppState, type RoomState } from "./state";
 import { withPage } from "./timeline";
 import { Typing } from "./typing";
-import type { Frame, Message, Page, Room } from "./types";
+import type { Events, Frame, Message, MessageList, Room, RoomList } from "./types";
 
 const PAGE = 50;
 const ROOMS_PAGE = 200;
@@ -183,7 +183,7 @@ export class Parley {
     const known = this.loading.get(room);
     if (known !== undefined) return known;
     const loading = this.http
-      .get<Page<Message>>(`/api/chat/${room}/messages/?${query}`)
+      .get<MessageList>(`/api/chat/${room}/messages/?${query}`)
       .then(({ results }) =>
         this.change(room, (one) => ({ ...one, timeline: withPage(one.timeline, results, PAGE) })),
       )
@@ -197,7 +197,7 @@ export class Parley {
     const rooms: Room[] = [];
     let path: string | null = `/api/chat/users/?page_size=${ROOMS_PAGE}`;
     while (path !== null) {
-      const page: Page<Room> = await this.http.get<Page<Room>>(path);
+      const page: RoomList = await this.http.get<RoomList>(path);
       rooms.push(...page.results);
       path = page.next;
     }
@@ -228,7 +228,7 @@ export class Parley {
         break;
       }
       case "error":
-        if (frame.data.client_id !== undefined) {
+        if (typeof frame.data.client_id === "string") {
           this.outbox.refused(frame.data.client_id, frame.data.code, frame.data.detail, frame.data.retry_after ?? 1);
         }
         break;
@@ -237,15 +237,15 @@ export class Parley {
         this.positions.changed(frame.data.room, frame.data.rev);
         break;
       case "room.created":
-        if (frame.data.joined_seq !== undefined && this.positions.get(frame.data.id) === undefined) {
-          this.positions.set(frame.data.id, frame.data.joined_seq, 0);
+        if (this.positions.get(frame.data.id) === undefined) {
+          this.positions.set(frame.data.id, frame.data.joined_seq, frame.data.rev);
         }
         break;
       case "room.removed":
         this.positions.forget(frame.data.room);
         break;
       case "room.reset":
-        this.positions.set(frame.data.room, frame.data.last_seq, 0);
+        this.positions.set(frame.data.room, frame.data.last_seq, frame.data.rev);
         break;
     }
     this.update((state) => reduce(state, frame));
@@ -254,7 +254,7 @@ export class Parley {
     if (frame.type === "chat.message" && !this.state.rooms.has(frame.data.room)) void this.refresh();
   }
 
-  private begin(ready: { epoch: string; rooms: { id: string; last_seq: number; rev: number }[] }): void {
+  private begin(ready: Events["session.ready"]): void {
     if (this.positions.epoch !== null && this.positions.epoch !== ready.epoch) {
       this.positions.clear(); // another life of the database: what is on the screen may not be there
       this.update((state) => ({ ...state, rooms: new Map() }));

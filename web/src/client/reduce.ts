@@ -89,8 +89,7 @@ function rewritten(one: RoomState, message: Message): RoomState {
 }
 
 function erased(one: RoomState, { seq, rev }: Events["chat.deleted"]): RoomState {
-  const deleted_at = new Date().toISOString();
-  const timeline = changed(one.timeline, seq, (known) => ({ ...known, rev, content: "", deleted_at }));
+  const timeline = changed(one.timeline, seq, (known) => ({ ...known, rev, content: "", deleted: true }));
   return { ...one, timeline, room: preview(one.room, seq, "") };
 }
 

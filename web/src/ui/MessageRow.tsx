@@ -28,7 +28,7 @@ const MARKS: Record<Mark, [string, string]> = {
 export const MessageRow = memo(function MessageRow(props: Props) {
   const { message, mark, continued, group, repliedTo } = props;
   const mine = mark !== null;
-  const deleted = Boolean(message.deleted_at);
+  const deleted = message.deleted ?? false;
   return (
     <article className={`message ${mine ? "mine" : "theirs"}${continued ? " continued" : ""}`} aria-label={`${message.user.full_name}, ${inFull(message.created_at)}`}>
       {!mine && group && (continued ? <span className="avatar-gap" /> : <Avatar user={message.user} size={32} />)}

@@ -29,7 +29,7 @@ export function ProfileDialog({ parley, onClose }: { parley: Parley; onClose: ()
         <form onSubmit={submit}>
           <p className="muted">@{profile.username}</p>
           <Field label="Display name" name="displayName" defaultValue={profile.displayName} maxLength={100} required autoFocus />
-          <Field label="Status" name="statusMessage" defaultValue={profile.statusMessage} maxLength={255} />
+          <Field label="Status" name="statusMessage" defaultValue={profile.statusMessage ?? ""} maxLength={255} />
           <Field label="Picture (address)" name="avatarUrl" type="url" defaultValue={profile.avatarUrl ?? ""} maxLength={255} problem={error || undefined} />
           <button className="primary" disabled={busy}>
             Save

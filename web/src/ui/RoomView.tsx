@@ -31,7 +31,7 @@ export function RoomView({ parley, state, one, onLeave }: Props) {
       () => alive && setProblem("The messages could not be loaded."),
     );
     return () => void (alive = false);
-  }, [parley, room.id, state.connection]);
+  }, [parley, room.id, state.connection, one.timeline.loaded]); // a reset has it forgotten
 
   useEffect(() => {
     const seen = () => {
@@ -42,7 +42,7 @@ export function RoomView({ parley, state, one, onLeave }: Props) {
     return () => removeEventListener("focus", seen);
   }, [parley, room.id, room.last_seq]);
 
-  const lastOwn = one.timeline.messages.findLast((message) => message.direction === "sent" && !message.deleted_at);
+  const lastOwn = one.timeline.messages.findLast((message) => message.direction === "sent" && !message.deleted);
   return (
     <main className="room-view" aria-label={titleOf(room)}>
       <header>

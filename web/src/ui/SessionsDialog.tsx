@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import type { Login, Parley, Session } from "../client";
+import type { Login, Parley, Session, SessionList } from "../client";
 import { Dialog } from "./Dialog";
 import { ago, inFull } from "./times";
 import { useAction } from "./useAction";
@@ -9,7 +9,7 @@ import { useAction } from "./useAction";
 export function SessionsDialog({ parley, session, onClose }: { parley: Parley; session: Session; onClose: () => void }) {
   const [logins, setLogins] = useState<Login[] | null>(null);
   const { busy, error, run } = useAction();
-  const read = async () => setLogins((await parley.http.get<{ sessions: Login[] }>("/auth/sessions")).sessions);
+  const read = async () => setLogins((await parley.http.get<SessionList>("/auth/sessions")).sessions);
   useEffect(() => {
     void run(read);
   }, []); // once, when the dialog opens
@@ -26,8 +26,8 @@ export function SessionsDialog({ parley, session, onClose }: { parley: Parley; s
           <li key={login.id}>
             <span className="text">
               <strong>{login.device || "Unknown device"}</strong>
-              <span className="muted" title={inFull(login.last_seen_at)}>
-                {login.current ? "this one" : `seen ${ago(login.last_seen_at)}`}
+              <span className="muted" title={login.last_seen_at ? inFull(login.last_seen_at) : undefined}>
+                {login.current ? "this one" : login.last_seen_at ? `seen ${ago(login.last_seen_at)}` : ""}
               </span>
             </span>
             {!login.current && (
