@@ -1,6 +1,7 @@
 """Handles the events of Kafka topics, each at least once and those of a key in order."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,9 +23,10 @@ from .kafka import (
     ensure_topics,
     milliseconds,
     paused,
-    quieten,
+    tame,
     translated,
 )
+from .membership import Membership, is_member
 from .redis import RedisAway
 
 logger = logging.getLogger(__name__)
@@ -102,7 +104,7 @@ class Consumer(Generic[EventT]):
         if self._kafka is None:
             logger.info("no KAFKA_URL: events are not consumed", extra={"group": self._group})
             return
-        quieten()
+        tame()
         self._task = asyncio.create_task(self._run(self._kafka), name=f"consumer {self._group}")
 
     async def stop(self) -> None:
@@ -114,8 +116,8 @@ class Consumer(Generic[EventT]):
     async def _run(self, kafka: Kafka) -> None:
         backoff = Backoff()
         while not self._stopping.is_set():
+            membership = Membership(min(CLOSE_SECONDS, kafka.session_seconds / 2))
             consumer = AIOKafkaConsumer(
-                *self._topics,
                 **kafka.client,
                 group_id=self._group,
                 enable_auto_commit=False,
@@ -126,13 +128,14 @@ class Consumer(Generic[EventT]):
                 session_timeout_ms=milliseconds(kafka.session_seconds),
                 heartbeat_interval_ms=milliseconds(min(1.0, kafka.session_seconds / 4)),
             )
+            consumer.subscribe(self._topics, listener=membership)
             try:
                 await ensure_topics(kafka, self._topics)
                 async with translated(3 * kafka.session_seconds):
                     await consumer.start()
                 backoff.reset()
                 logger.info("consuming", extra={"group": self._group, "topics": self._topics})
-                await self._consume(consumer)
+                await self._consume(kafka, consumer, membership)
             except Exception as error:
                 metrics.dependency_errors.labels("kafka").inc()
                 level = logging.WARNING if isinstance(error, KafkaAway | KafkaError | OSError) else logging.ERROR
@@ -142,23 +145,36 @@ class Consumer(Generic[EventT]):
                     await ended(consumer._client.close())
             await paused(self._stopping, backoff.following())
 
-    async def _consume(self, consumer: Any) -> None:
+    async def _consume(self, kafka: Kafka, consumer: Any, membership: Membership) -> None:
+        unsettled = 0.0  # seconds
         while not self._stopping.is_set():
+            if not await membership.settled(POLL_SECONDS):
+                unsettled += POLL_SECONDS
+                if unsettled >= 3 * kafka.session_seconds:
+                    raise KafkaAway("the group does not let us in")
+                continue
+            unsettled = 0.0
+            if missing := [topic for topic in self._topics if not consumer.partitions_for_topic(topic)]:
+                raise KafkaAway(f"there is no {', '.join(missing)} any more")
             batches = await consumer.getmany(timeout_ms=milliseconds(POLL_SECONDS), max_records=500)
-            for place, records in batches.items():
-                done = await self._take_all(consumer, place, records)
-                if done is not None:
-                    await self._commit(consumer, place, done + 1)
+            term = membership.term
+            async with membership.at_work:
+                for place, records in batches.items():
+                    if not membership.is_settled:  # all of it is fetched again, by whoever has it then
+                        break
+                    done = await self._take_all(membership, term, records)
+                    if done is not None and membership.term == term:
+                        await self._commit(kafka, consumer, place, done + 1)
             self._measure(consumer)
 
-    async def _take_all(self, consumer: Any, place: TopicPartition, records: Sequence[Any]) -> int | None:
+    async def _take_all(self, membership: Membership, term: int, records: Sequence[Any]) -> int | None:
         """Handle the records of a partition, or as many as we may. Returns the offset of the last one handled."""
-        if place in consumer.assignment() and await self._take_together(records):
+        if await self._take_together(records):
             return int(records[-1].offset)
         done = None
         for record in records:
             # Whoever has the partition now begins at the last commit.
-            if place not in consumer.assignment() or not await self._take(record):
+            if membership.term != term or not await self._take(record):
                 break
             done = int(record.offset)
         return done
@@ -229,14 +245,20 @@ class Consumer(Generic[EventT]):
             else:
                 return True
 
-    async def _commit(self, consumer: Any, place: TopicPartition, offset: int) -> None:
+    async def _commit(self, kafka: Kafka, consumer: Any, place: TopicPartition, offset: int) -> None:
         """Commit; if that fails (a rebalance, aiokafka#929; a broker away) the events come again, which is harmless."""
+        if not is_member(consumer):
+            return
         self._next[place] = offset
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await consumer.commit({place: offset})
         except (KafkaError, TimeoutError) as error:
             logger.info("could not commit", extra={"group": self._group, "error": repr(error)})
+            if isinstance(error, TimeoutError):
+                # A broker that has forgotten its topics may take and give records all the same, but no commits.
+                with contextlib.suppress(KafkaAway):
+                    await ensure_topics(kafka, self._topics)
 
     def _measure(self, consumer: Any) -> None:
         """Tell how far behind we are, as far as the broker has told us."""

@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
+import aiokafka.client
 import msgspec
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from .lifecycle import Fatal
 from .settings import OnOff, Positive, Seconds, ServiceSettings
@@ -232,8 +234,17 @@ class Occasional(logging.Handler):
             logging.getLogger().handle(record)
 
 
-def quieten() -> None:
-    """Put an Occasional between aiokafka and the log; harmless when repeated."""
+class _MetadataRequest(MetadataRequest):  # type: ignore[misc]
+    """Creates nothing. aiokafka asks brokers to make what they do not know, with as many partitions as they like: after
+    a broker has lost its topics, clients that live on would be quicker than `ensure_topics`."""
+
+    def __init__(self, topics: list[str] | None = None, allow_auto_topic_creation: bool | None = None) -> None:
+        super().__init__(topics, bool(allow_auto_topic_creation))
+
+
+def tame() -> None:
+    """Have aiokafka create no topics, and put an Occasional between it and the log; harmless when repeated."""
+    aiokafka.client.MetadataRequest = _MetadataRequest
     noisy = logging.getLogger("aiokafka")
     if not any(isinstance(handler, Occasional) for handler in noisy.handlers):
         noisy.addHandler(Occasional())

@@ -122,6 +122,7 @@ class OutboxRelay:
         self._offsets: dict[int, int] = {}  # of the first record of the last batch acknowledged, by partition
         self._ends: dict[int, int] = {}  # of the partitions, as they were seen last
         self._loss = False  # the broker has lost events, and not all of them wait again yet
+        self._anew = False  # it has lost its topics too, then, which an open producer does not notice
         self._next_chores = 0.0  # monotonic
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -182,11 +183,12 @@ class OutboxRelay:
             try:
                 await producer.open()
                 await self._check_broker(connection, producer)
+                self._anew = False
                 if away:
                     logger.info("Kafka is back", extra={"topic": self._topic})
                 backoff.reset()
                 away = False
-                while not self._stopping.is_set():
+                while not self._stopping.is_set() and not self._anew:
                     if not await self._relay(connection, producer):
                         await paused(self._stopping, POLL_SECONDS)
                     await self._do_chores(connection, producer)
@@ -281,6 +283,7 @@ class OutboxRelay:
             total += count
         self._loss = False
         if total:
+            self._anew = True
             resent_total.inc(total)
             logger.warning("the broker has lost events: sent again", extra={"topic": self._topic, "rows": total})
 

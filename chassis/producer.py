@@ -16,7 +16,7 @@ from .kafka import (
     ensure_topics,
     look_at,
     milliseconds,
-    quieten,
+    tame,
     translated,
 )
 
@@ -52,7 +52,7 @@ class Producer:
 
     async def open(self) -> None:
         """Connect. Raises KafkaAway; `close` is needed all the same."""
-        quieten()
+        tame()
         async with translated():
             await ensure_topics(self._kafka, [self._topic])
             timeout = milliseconds(REQUEST_SECONDS)

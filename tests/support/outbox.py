@@ -11,7 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 
 from chassis.ids import uuid7
-from chassis.kafka import Kafka
+from chassis.kafka import Kafka, ensure_topics
 from devstack.engines import Engines
 
 TABLE = """
@@ -84,6 +84,7 @@ async def running(*components: Any) -> AsyncIterator[None]:
 
 async def arrived(kafka: Kafka, topic: str, count: int) -> list[Event]:
     """What is in a topic, from its beginning, once there are so many."""
+    await ensure_topics(kafka, [topic])
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka.servers, auto_offset_reset="earliest")
     await consumer.start()
     events: list[Event] = []

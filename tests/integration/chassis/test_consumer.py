@@ -2,18 +2,20 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from chassis import consumer as consumer_module
 from chassis import outbox
 from chassis.consumer import Consumer, DeadLetter
 from chassis.ids import uuid7
-from chassis.kafka import Kafka
+from chassis.kafka import Kafka, ensure_topics
+from chassis.membership import Membership
 from chassis.outbox import OutboxRelay
 from tests.support.outbox import ALICE, Event, Outbox, arrived, of, own_broker, running
 
@@ -42,6 +44,7 @@ def consuming(kafka: Kafka, topic: str, handler: Handler) -> Consumer[Event]:
 
 
 async def put(kafka: Kafka, topic: str, *values: bytes) -> None:
+    await ensure_topics(kafka, [topic])
     producer = AIOKafkaProducer(bootstrap_servers=kafka.servers)
     await producer.start()
     try:
@@ -192,6 +195,48 @@ async def test_events_survive_the_death_of_the_broker(
         await box.add(Event(6))
         await handler.until(7)
     assert of(ALICE, handler.events) == list(range(7))
+
+
+async def test_a_busy_consumer_hears_what_is_sent_again_to_a_broker_that_forgot(
+    box: Outbox, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "CHORES_SECONDS", 0.1)
+    handler, keys = Handler(), [uuid7() for _ in range(4)]
+    number, joined = 0, asyncio.Event()
+
+    class Seen(Membership):
+        async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+            await super().on_partitions_assigned(assigned)
+            joined.set()
+
+    monkeypatch.setattr(consumer_module, "Membership", Seen)
+
+    async def talk(count: int) -> None:
+        nonlocal number
+        for _ in range(count):
+            await box.add(*(Event(number, key) for key in keys))
+            number += 1
+
+    async with (
+        own_broker(tmp_path) as (engines, kafka),
+        running(OutboxRelay(kafka, box.url, topic), consuming(kafka, topic, handler)),
+    ):
+        await talk(50)
+        await handler.until(200)
+        engines.kill("kafka")
+        await engines.restart("kafka")
+        joined.clear()
+        async with asyncio.timeout(30):
+            while not joined.is_set():  # something to commit at every moment at which the group is joined anew
+                await talk(5)
+        await handler.until(number * len(keys), 20)
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.servers)
+        await admin.start()
+        [made] = await admin.describe_topics([topic])
+        await admin.close()
+    assert len(made["partitions"]) == kafka.partitions
+    for key in keys:
+        assert sorted(set(of(key, handler.events))) == list(range(number))
 
 
 async def test_a_frozen_broker_does_not_keep_the_process_from_stopping(box: Outbox, topic: str, tmp_path: Path) -> None:

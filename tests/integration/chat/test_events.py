@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
+from chassis.kafka import Kafka, ensure_topics
 from contracts.events import CHAT_TOPIC, MESSAGE_READ, Event
 from tests.support.auth import User
 
@@ -23,6 +24,7 @@ async def test_messages_and_members_reach_kafka_in_order(start_pod: StartPod, pe
         for number in range(10):
             await (a if number % 2 else b).say(room, str(number), str(number))
             await a.say(room, "again", "again")
+    await ensure_topics(Kafka(kafka_url.removeprefix("kafka://")), [CHAT_TOPIC])
     consumer = AIOKafkaConsumer(
         CHAT_TOPIC, bootstrap_servers=kafka_url.removeprefix("kafka://"), auto_offset_reset="earliest"
     )
