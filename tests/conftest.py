@@ -4,6 +4,7 @@ engines             PostgreSQL and Valkey, for the whole session
 postgres_database   a factory: the owner's URL of a fresh database, which goes when the test module ends
 redis_url           Valkey, emptied before each test that asks for it
 kafka_url           the Kafka-protocol broker, for the whole session
+effort              how many examples a generating test takes: few of its own choice, or `--examples N` at random
 """
 
 import asyncio
@@ -18,11 +19,35 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from devstack.engines import Engines
 from devstack.units import exchange
 
 Result = TypeVar("Result")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--examples`."""
+    parser.addoption("--examples", type=int, default=0, metavar="N", help="let tests that generate try N at random")
+
+
+@pytest.fixture(scope="session")
+def effort(pytestconfig: pytest.Config) -> Callable[..., settings]:
+    """`effort(few, **more)`: the settings of Hypothesis for `few` examples, the same each time, or for `--examples`."""
+
+    def choose(few: int, **more: Any) -> settings:
+        many: int = pytestconfig.getoption("examples")
+        return settings(
+            max_examples=many or few,
+            derandomize=not many,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            **more,
+        )
+
+    return choose
 
 
 def run_elsewhere(coroutine: Coroutine[Any, Any, Result]) -> Result:
