@@ -28,6 +28,7 @@ from .repair import Repairs
 logger = logging.getLogger(__name__)
 
 SLICE = 500  # rooms read at once
+NOT_OPENED = "the room could not be opened"
 MAX_HELD = 1000  # messages of one room that wait for a gap to close; more are read again from Postgres
 
 bells = Counter("parley_feed_bells_total", "Bells by what was done with them", ["action"])
@@ -229,6 +230,8 @@ class Feed:
             for room in rooms:
                 if room.opening is not None:
                     await asyncio.shield(room.opening)
+                if room.seq < 0:  # who opened it gave up while we were reading others
+                    raise OSError(NOT_OPENED)
         except BaseException:
             for room in fresh:
                 if room.seq < 0:
@@ -276,7 +279,7 @@ class Feed:
     def _abandon(self, room: LiveRoom) -> None:
         opening, room.opening = room.opening, None
         if opening is not None and not opening.done():
-            opening.set_exception(OSError("the room could not be opened"))
+            opening.set_exception(OSError(NOT_OPENED))
             opening.exception()  # it may be that nobody waits for it
         self._close(room)
 
