@@ -19,6 +19,10 @@ loop_lag_seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
 )
 dependency_errors = Counter("parley_dependency_errors_total", "Calls to a dependency that failed", ["dependency"])
+postgres_wait_seconds = Histogram(
+    "parley_postgres_wait_seconds", "Time until there was a connection to Postgres", buckets=LATENCY_BUCKETS
+)
+postgres_busy = Gauge("parley_postgres_connections_busy", "Connections to Postgres in use or waited for")
 degraded = Counter("parley_degraded_total", "Requests served without a dependency they normally use", ["mode"])
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
@@ -156,9 +157,12 @@ class Postgres:
         """
         if self._pool is None:
             raise OSError("the pool is not open")
+        asked = time.perf_counter()
+        metrics.postgres_busy.inc()
         try:
             async with asyncio.timeout(self._deadline):
                 connection = await self._pool.acquire()
+                metrics.postgres_wait_seconds.observe(time.perf_counter() - asked)
                 try:
                     yield connection
                 except BaseException as error:
@@ -172,6 +176,8 @@ class Postgres:
             if is_away(error):
                 metrics.dependency_errors.labels("postgres").inc()
             raise
+        finally:
+            metrics.postgres_busy.dec()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -17,6 +17,7 @@ from .routes import Access, Rate, Route
 from .settings import Settings
 
 _BY_ADDRESS = (Rate.LOGIN, Rate.PAGE, Rate.POLLING)
+rate_allowed = Counter("parley_rate_allowed_total", "Requests that their limit let pass", ["rate"])
 rate_limited = Counter("parley_rate_limited_total", "Requests refused for their number", ["rate"])
 
 
@@ -97,6 +98,7 @@ class Admission:
             if not verdict.allowed:
                 rate_limited.labels(route.rate.value).inc()
                 raise TooMany(verdict.retry_seconds, "Too many requests; wait a little.")
+            rate_allowed.labels(route.rate.value).inc()
             if refusal is not None:
                 raise refusal
             if session is not None:

@@ -8,12 +8,14 @@ leaving answers, and gets no more as long as there is another one.
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from chassis.asgi import LEAVING, STARTING, STATE, Receive, Send
+from chassis.metrics import LATENCY_BUCKETS
 from chassis.problems import Problem, Unavailable
 
 from .connection import Connection, Failure, UpstreamError
@@ -25,6 +27,12 @@ from .upload import ClientGone, Upload
 
 logger = logging.getLogger(__name__)
 upstream_errors = Counter("parley_gateway_upstream_errors_total", "Services that failed", ["service", "kind"])
+upstream_seconds = Histogram(
+    "parley_gateway_upstream_seconds",
+    "Time from a request until the head of a service's answer",
+    ["service"],
+    buckets=LATENCY_BUCKETS,
+)
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _STATE, _STARTING, _LEAVING = STATE.lower().encode(), STARTING.encode(), LEAVING.encode()
@@ -142,7 +150,10 @@ class Proxy:
         try:
             more = pod.introduction() if target.newcomer else ()
             upload.start(connection, request.method, request.head(pod.name, upload.length, more))
+            asked = time.perf_counter()
             head = await self._head(connection, upload)
+            if not target.polls:  # most of which wait on purpose
+                upstream_seconds.labels(pods.service).observe(time.perf_counter() - asked)
             state = next((value for name, value in head.headers if name == _STATE), b"")
             if head.status == 503 and not last and upload.repeatable and (target.newcomer or state == _STARTING):
                 pods.rest(pod)

@@ -16,6 +16,7 @@ from .live import LiveMessage
 sessions_open = Gauge("parley_chat_sessions", "Open sockets with a session")
 rooms_live = Gauge("parley_chat_rooms_live", "Rooms that sessions of this pod hear")
 deliveries = Counter("parley_chat_deliveries_total", "Frames of room messages handed to sockets")
+spared = Counter("parley_chat_frames_spared_total", "Frames of typing and presence that a slow reader was not given")
 
 
 class Listener(Protocol):
@@ -127,7 +128,11 @@ class Hub:
         """Hand any other frame to the room's sessions, except those of one user; slow readers miss `droppable` ones."""
         self.flush(room)
         for session in tuple(room.sessions):
-            if session.user_id != without and not (droppable and session.is_slow):
+            if session.user_id == without:
+                continue
+            if droppable and session.is_slow:
+                spared.inc()
+            else:
                 session.write(frame)
 
     def to_user(self, user_id: UUID, frame: bytes) -> None:

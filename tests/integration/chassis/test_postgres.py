@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis.migrations import Migrations
 from chassis.postgres import SESSION_SETTINGS, Postgres, is_away
@@ -255,3 +256,21 @@ async def test_it_can_be_stopped_while_the_server_is_frozen(opened: Open, postgr
         with pytest.raises(Exception) as caught:
             await using
         assert is_away(caught.value)
+
+
+async def test_who_waits_for_a_connection_is_seen_in_the_metrics(opened: Open) -> None:
+    def value(name: str) -> float:
+        return REGISTRY.get_sample_value(name) or 0.0
+
+    async with opened(size=1, deadline=10.0) as postgres:
+        before = value("parley_postgres_wait_seconds_count")
+        async with postgres.connection():
+            waiting = asyncio.create_task(pid(postgres))
+
+            async def both() -> bool:
+                return value("parley_postgres_connections_busy") == 2
+
+            await until(both, "the second one to wait")
+        await waiting
+        assert value("parley_postgres_connections_busy") == 0
+        assert value("parley_postgres_wait_seconds_count") == before + 2

@@ -59,6 +59,8 @@ async def test_it_starts_serves_and_drains(
                 metrics = (await client.get(f"http://127.0.0.1:{ops_port}/metrics")).text
                 assert f'parley_gateway_sockets{{pod="127.0.0.1:{pod.port}"}} 1.0' in metrics
                 assert 'parley_http_requests_total{method="GET",route="/profiles",status="200"} 1.0' in metrics
+                assert 'parley_gateway_upstream_seconds_count{service="profile"} 1.0' in metrics
+                assert 'parley_rate_allowed_total{rate="default"} 1.0' in metrics
                 gateway.terminate()
                 async with asyncio.timeout(10):
                     await socket.wait_closed()
