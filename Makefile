@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-browser test-load lint format image image-check lock bench bench-growth load faults clean
+.PHONY: help run test test-fast test-browser test-load lint format image image-check lock bench bench-growth load ceiling faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -56,6 +56,9 @@ bench-growth: $(VENV)/.test ## Measure costs against room size and history, and 
 load: $(VENV)/.run $(VENV)/.load ## Play users and check what they get (USERS=, RATE=, TIME=, SHAPE=, HOST=, ARGS= for Locust)
 	$(PY) -m loadtests.load $(if $(HOST),--host $(HOST)) $(if $(USERS),--users $(USERS)) $(if $(RATE),--rate $(RATE)) \
 		$(if $(TIME),--time $(TIME)) $(if $(SHAPE),--shape $(SHAPE)) $(ARGS)
+
+ceiling: $(VENV)/.run $(VENV)/.load ## Raise the load until deliveries are late, and draw the curve, 5 min (ARGS=)
+	$(PY) -m loadtests.load.ceiling $(ARGS)
 
 faults: $(VENV)/.test ## Break things while clients talk, and check (MINUTES=, SEED=, ARGS=)
 	$(PY) -m tests.faults --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)

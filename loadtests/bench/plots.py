@@ -12,7 +12,7 @@ from .results import Growth
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 190, 48, 52
-COLOURS = ("#0b62c4", "#c2410c", "#15803d", "#7e22ce")
+COLOURS = ("#0b62c4", "#c2410c", "#15803d", "#7e22ce", "#52525b")
 TITLES = {
     "parley": "Parley",
     "socketio": "Socket.IO + Postgres",

@@ -21,6 +21,7 @@ ANSWER_SECONDS = 10.0
 SETTLE_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 10.0
 SCATTER_SECONDS = 1.0  # people whose network comes back do not come in the same millisecond
+NOT_NOW = 1000  # before we were in: nobody is let in now
 MOVED = frozenset({1001, 1012, 1013})  # the server asks us to come back
 
 
@@ -149,6 +150,8 @@ class SocketUser(ChatUser):
             self._cut = False
         elif gone.code in MOVED:
             self.fire(self.kind, "moved", 0.0)
+        elif gone.code == NOT_NOW and not self._up.is_set():
+            self.fire(self.kind, "told to wait", 0.0)
         else:
             self.fire(self.kind, "closed", 0.0, gone)
 
