@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-browser test-load lint format image image-check lock bench bench-growth load ceiling faults clean
+.PHONY: help run test test-fast test-browser test-load lint format image image-check cluster cluster-test lock bench bench-growth load ceiling faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -68,6 +68,12 @@ image: $(VENV)/.run $(VENV)/.node ## Build the image with docker, podman or buil
 
 image-check: $(VENV)/.test ## Build the image and run each service in it as a pod would (needs Debian's buildah, podman, runc, mmdebstrap)
 	$(PY) -m deploy.imagecheck
+
+cluster: $(VENV)/.test ## Start a Kubernetes cluster of one node here, with a shell beside it (ARGS= a command; README in tests/cluster)
+	$(PY) -m tests.cluster.onenode $(ARGS)
+
+cluster-test: $(VENV)/.test ## Install the chart on a real cluster and break it under load (KUBECONFIG= and IMAGE=, else one is made here; ARGS=)
+	$(PY) -m tests.cluster$(if $(KUBECONFIG), --kubeconfig $(KUBECONFIG) --image $(IMAGE),.here --) $(ARGS)
 
 lock: ## Write the files in requirements/ anew from pyproject.toml (needs uv)
 	$(COMPILE) requirements/build.in -o requirements/build.txt

@@ -25,7 +25,7 @@ from devstack.leftovers import Leftovers
 from devstack.lock import Lock
 from devstack.logs import begin
 from devstack.passwords import read_or_create_secret
-from devstack.ports import Ports
+from devstack.ports import LOOPBACK, Ports
 from devstack.supervisor import Supervisor
 from devstack.units import listens
 
@@ -43,6 +43,7 @@ class Engines:
         valkey: bool | str = True,
         kafka: bool | str = False,
         durable: bool = True,
+        host: str = LOOPBACK,
         supervisor: Supervisor | None = None,
         ports: Ports | None = None,
         say: Callable[[str], None] = silent,
@@ -51,6 +52,7 @@ class Engines:
         Arguments:
             folder: the data directory; made if it is not there.
             durable: False for tests: a power cut may take everything, and all is faster.
+            host: the address of this machine where they listen.
             supervisor: what runs them; their own by default.
             ports: where their ports come from.
             say: told, in one line each, of what starts.
@@ -58,6 +60,7 @@ class Engines:
         self._folder = folder.resolve()
         self._wanted = {"postgres": postgres, "valkey": valkey, "kafka": kafka}
         self._durable = durable
+        self._host = host
         self._say = say
         self._supervisor = supervisor or Supervisor(say)
         self._ports = ports or Ports()
@@ -75,13 +78,14 @@ class Engines:
         valkey: bool | str = True,
         kafka: bool | str = False,
         durable: bool = True,
+        host: str = LOOPBACK,
     ) -> AsyncIterator[Self]:
         """Engines for the length of a block.
 
         Raises:
             DevstackError: if one does not start, or the folder is in use.
         """
-        engines = cls(folder, postgres=postgres, valkey=valkey, kafka=kafka, durable=durable)
+        engines = cls(folder, postgres=postgres, valkey=valkey, kafka=kafka, durable=durable, host=host)
         try:
             await engines.open()
             yield engines
@@ -195,18 +199,20 @@ class Engines:
         folder, port = self._folder / "postgres", self._ports.choose()
         if not (folder / "cluster").exists():
             self._say("postgres         is making its cluster, once")
-        unit = await postgres.create(folder, self._log("postgres"), port, self._secret, durable=self._durable)
+        unit = await postgres.create(
+            folder, self._log("postgres"), self._host, port, self._secret, durable=self._durable
+        )
         self._urls["postgres"] = unit.url
         await self._supervisor.start(unit)
 
     async def _start_valkey(self) -> None:
         folder, port = self._folder / "valkey", self._ports.choose()
-        unit = valkey.create(folder, self._log("valkey"), port, self._secret, durable=self._durable)
+        unit = valkey.create(folder, self._log("valkey"), self._host, port, self._secret, durable=self._durable)
         self._urls["valkey"] = unit.url
         await self._supervisor.start(unit)
 
     async def _start_kafka(self) -> None:
-        unit = kafka.create(self._folder / "kafka", self._log("kafka"), self._ports.choose())
+        unit = kafka.create(self._folder / "kafka", self._log("kafka"), self._host, self._ports.choose())
         self._urls["kafka"] = unit.url
         await self._supervisor.start(unit)
 

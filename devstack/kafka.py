@@ -5,7 +5,6 @@ from pathlib import Path
 
 from devstack.binaries import kafka_broker
 from devstack.environment import for_engines
-from devstack.ports import LOOPBACK
 from devstack.process import Spec
 from devstack.units import Unit, exchange
 
@@ -14,22 +13,23 @@ _BODY = struct.pack(">hhih", 18, 0, 1, 8) + b"devstack"
 API_VERSIONS = struct.pack(">i", len(_BODY)) + _BODY
 
 
-def create(folder: Path, log: Path, port: int) -> Unit:
+def create(folder: Path, log: Path, host: str, port: int) -> Unit:
     """The unit of the broker.
 
     Arguments:
         folder: where it may put a copy of its program.
         log: where it writes.
-        port: where it listens on the loopback interface.
+        host: the address where it listens, and by which clients are told to come.
+        port: where it listens.
 
     Raises:
         DevstackError: no wheel.
     """
     program = kafka_broker(folder)
-    listener = f"tcp://{LOOPBACK}:{port}"
+    listener = f"tcp://{host}:{port}"
 
     async def ready() -> bool:
-        return len(await exchange(LOOPBACK, port, API_VERSIONS)) > 4
+        return len(await exchange(host, port, API_VERSIONS)) > 4
 
     return Unit(
         spec=Spec(
@@ -47,6 +47,6 @@ def create(folder: Path, log: Path, port: int) -> Unit:
             log=log,
             environment=for_engines(),
         ),
-        url=f"kafka://{LOOPBACK}:{port}",
+        url=f"kafka://{host}:{port}",
         ready=ready,
     )

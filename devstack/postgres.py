@@ -25,7 +25,6 @@ INITDB_SECONDS = 60
 
 # Everything is given on the command line: nothing of an earlier version stays behind in the cluster's own file.
 SETTINGS = {
-    "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # a path of more than 107 bytes is refused, and data directories lie deep
     "shared_buffers": "128MB",
     "max_connections": "200",
@@ -38,13 +37,14 @@ SETTINGS = {
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
-async def create(folder: Path, log: Path, port: int, secret: str, *, durable: bool = True) -> Unit:
+async def create(folder: Path, log: Path, host: str, port: int, secret: str, *, durable: bool = True) -> Unit:
     """The unit of PostgreSQL, its cluster made if there is none.
 
     Arguments:
         folder: holds the cluster; made if it is not there.
         log: where it writes.
-        port: where it listens on the loopback interface.
+        host: the address where it listens; who comes to another than the loopback interface needs a password too.
+        port: where it listens.
         secret: what the superuser's password is derived from.
         durable: False for tests: a power cut may take everything, and all is faster.
 
@@ -58,9 +58,11 @@ async def create(folder: Path, log: Path, port: int, secret: str, *, durable: bo
     if not cluster.exists():
         await _initialise(folder, log, programs, identity, secret, durable)
     await _check_version(cluster, programs)
-    settings = SETTINGS | ({} if durable else NOT_DURABLE)
+    settings = {**SETTINGS, "listen_addresses": host, **({} if durable else NOT_DURABLE)}
+    if host != LOOPBACK:
+        settings["hba_file"] = str(_let_in(folder))
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-    url = f"postgresql://{ADMIN}:{derive(secret, 'postgres')}@{LOOPBACK}:{port}/postgres"
+    url = f"postgresql://{ADMIN}:{derive(secret, 'postgres')}@{host}:{port}/postgres"
 
     async def ready() -> bool:
         return await answers(url)
@@ -83,6 +85,14 @@ async def create(folder: Path, log: Path, port: int, secret: str, *, durable: bo
         ready=ready,
         prepare=prepare,
     )
+
+
+def _let_in(folder: Path) -> Path:
+    """A file by which everybody may come who has a password."""
+    path = folder / "pg_hba.conf"
+    path.write_text("host all all all scram-sha-256\n")
+    path.chmod(0o644)
+    return path
 
 
 def disown(lock: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from devstack.binaries import valkey_server
 from devstack.environment import for_engines
 from devstack.passwords import derive
-from devstack.ports import LOOPBACK
 from devstack.process import Spec
 from devstack.units import Unit, exchange
 
@@ -24,13 +23,14 @@ set-proc-title no
 """
 
 
-def create(folder: Path, log: Path, port: int, secret: str, *, durable: bool = True) -> Unit:
+def create(folder: Path, log: Path, host: str, port: int, secret: str, *, durable: bool = True) -> Unit:
     """The unit of Valkey.
 
     Arguments:
         folder: holds its configuration and data; made if it is not there.
         log: where it writes.
-        port: where it listens on the loopback interface.
+        host: the address where it listens.
+        port: where it listens.
         secret: what the password is derived from.
         durable: False keeps nothing.
 
@@ -43,11 +43,11 @@ def create(folder: Path, log: Path, port: int, secret: str, *, durable: bool = T
     configuration = folder / "valkey.conf"  # not on the command line, where everybody could read the password
     configuration.touch(mode=0o600)
     configuration.write_text(
-        CONFIGURATION.format(host=LOOPBACK, port=port, password=password, appendonly="yes" if durable else "no")
+        CONFIGURATION.format(host=host, port=port, password=password, appendonly="yes" if durable else "no")
     )
 
     async def ready() -> bool:
-        return await exchange(LOOPBACK, port, f"AUTH {password}\r\nPING\r\n".encode(), lines=2) == b"+OK\r\n+PONG\r\n"
+        return await exchange(host, port, f"AUTH {password}\r\nPING\r\n".encode(), lines=2) == b"+OK\r\n+PONG\r\n"
 
     return Unit(
         spec=Spec(
@@ -57,6 +57,6 @@ def create(folder: Path, log: Path, port: int, secret: str, *, durable: bool = T
             environment=for_engines(),
             folder=folder,
         ),
-        url=f"redis://:{password}@{LOOPBACK}:{port}/0",
+        url=f"redis://:{password}@{host}:{port}/0",
         ready=ready,
     )

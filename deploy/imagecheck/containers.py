@@ -115,6 +115,14 @@ class Storage:
         )
         return (await output("buildah", *self._options, "images", "--quiet", "--no-trunc", TAG)).strip()
 
+    async def archive(self, path: Path, name: str) -> None:
+        """Write the image to a file that containerd and docker can load.
+
+        Arguments:
+            name: its own there, with a tag.
+        """
+        await output("buildah", *self._options, "push", "--quiet", TAG, f"docker-archive:{path}:{name}")
+
     async def size(self) -> tuple[int, int]:
         """Bytes of the image, and of what it adds to its base."""
         sizes = [

@@ -82,14 +82,14 @@ async def play(
                 names = ", ".join(f"{fault.kind} {fault.target}" for fault in one.faults)
                 say(f"{world.now():7.1f} s  round {number} of {len(plan)}: {names}")
                 await nemesis.run(one)
-                await _healed(world, patience, say)
+                await healed(world, patience, say)
                 cast.welcome(f"newcomer{number}")
                 await asyncio.sleep(min(CALM_SECONDS, patience))
             while world.acknowledged < sends:
                 await asyncio.sleep(0.1)
             await cast.fall_silent(patience)
-            await _healed(world, patience, say)
-            await _recorded(world, cast, RECORD_SECONDS if patience >= PATIENCE_SECONDS else patience, say)
+            await healed(world, patience, say)
+            await recorded(world, cast, RECORD_SECONDS if patience >= PATIENCE_SECONDS else patience, say)
             await cast.read_everything()
             world.add(Mark(world.now(), "end"))
     finally:
@@ -98,7 +98,7 @@ async def play(
     return report_of(writer.history, check(writer.history), seed)
 
 
-async def _healed(world: World, patience: float, say: Callable[[str], None]) -> None:
+async def healed(world: World, patience: float, say: Callable[[str], None]) -> None:
     """Everything is mended: wait until everybody has what was acknowledged until now, but not for ever."""
     world.add(Mark(world.now(), "healed"))
     wanted, began = dict(world.newest), world.now()
@@ -110,7 +110,7 @@ async def _healed(world: World, patience: float, say: Callable[[str], None]) -> 
     )
 
 
-async def _recorded(world: World, cast: Cast, patience: float, say: Callable[[str], None]) -> None:
+async def recorded(world: World, cast: Cast, patience: float, say: Callable[[str], None]) -> None:
     """Wait until all that was acknowledged has come from Kafka, and all newcomers are known; but not for ever."""
     began = world.now()
     while (world.unrecorded or cast.newcomers) and world.now() - began < patience:

@@ -118,6 +118,21 @@ async def test_a_killed_engine_stays_dead_until_it_is_restarted_and_keeps_its_da
         assert await value(url, "SELECT one FROM kept") == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the loopback interface has one address only")
+async def test_engines_listen_where_they_are_told_to_and_ask_for_passwords_there(tmp_path: Path) -> None:
+    async with Engines.start(tmp_path, kafka=True, durable=False, host="127.0.0.2") as engines:
+        url = await engines.create_database("one")
+        assert await value(url, "SELECT host(inet_server_addr())") == "127.0.0.2"
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await value(url.replace("one:", "one:x", 1), "SELECT 1")
+        for address in (url, engines.redis_url, engines.kafka_url):
+            _, port = address.rpartition("@")[2].removeprefix("kafka://").split("/")[0].split(":")
+            with socket.create_connection(("127.0.0.2", int(port)), timeout=5):
+                pass
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", int(port)), timeout=5)
+
+
 async def test_two_at_one_folder_are_refused(tmp_path: Path) -> None:
     async with Engines.start(tmp_path, postgres=False):
         with pytest.raises(DevstackError, match=f"is in use by another devstack \\(process {os.getpid()}\\)"):
