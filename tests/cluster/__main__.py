@@ -17,6 +17,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from tests.cluster.accepted import accept_all
 from tests.cluster.ground import engines_at, ground
 from tests.cluster.kube import Kube, NotSo
 from tests.cluster.release import RELEASE, Refused, Release, merged, previous_chart
@@ -74,6 +75,7 @@ async def run(given: argparse.Namespace, folder: Path) -> Report:
         say(f"namespace {namespace}; from {what}")
         await kube.make_namespace()
         stack.push_async_callback(kube.remove_namespace)
+        say(await accept_all(kubeconfig, namespace))
         await kube.put_secret(RELEASE, stands_on.secret)
         scenario = Scenario(kube, Release(kubeconfig, namespace, values), stands_on, folder, say)
         try:

@@ -9,8 +9,8 @@ import sys
 import msgspec
 
 from .build import NotBuilt, build
-from .inside import Wanted
-from .machine import reasons_against, run
+from .crds import definitions
+from .machine import Wanted, reasons_against, run
 
 CANNOT = 3
 
@@ -27,6 +27,7 @@ def main() -> int:
         return CANNOT
     try:
         build()
+        definitions()  # inside there is no network
     except NotBuilt as error:
         print(f"No cluster can be made here: {error}.", file=sys.stderr)
         return CANNOT

@@ -56,9 +56,7 @@ def _version(module: str) -> str:
 
 
 def _compile(folder: Path, version: str) -> None:
-    if shutil.which("go") is None:
-        raise NotBuilt("Go is missing, with which Kubernetes is compiled")
-    _, major, minor, *_ = re.split(r"\D+", _go("env", "GOVERSION"))
+    _, major, minor, *_ = re.split(r"\D+", run_go("env", "GOVERSION"))
     if (int(major), int(minor)) < GO:
         raise NotBuilt(f"Go {major}.{minor} is older than {GO[0]}.{GO[1]}")
     fresh = folder.with_name(f"{folder.name}.{os.getpid()}")
@@ -67,14 +65,21 @@ def _compile(folder: Path, version: str) -> None:
     flags = " ".join(["-s", "-w", *(f"-X {VERSION}.{name}={value}" for name, value in stamps.items())])
     options = ["-trimpath", "-tags", "netgo,osusergo,providerless", "-ldflags", flags, "-o"]
     try:
-        _go("build", *options, f"{fresh}/onenode", ".")
-        _go("build", "-trimpath", "-ldflags", "-s -w", "-o", f"{fresh}/pause", "./pause")
+        run_go("build", *options, f"{fresh}/onenode", ".")
+        run_go("build", "-trimpath", "-ldflags", "-s -w", "-o", f"{fresh}/pause", "./pause")
         fresh.rename(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _go(*words: str) -> str:
+def run_go(*words: str) -> str:
+    """What a command of Go prints.
+
+    Raises:
+        NotBuilt: it failed.
+    """
+    if shutil.which("go") is None:
+        raise NotBuilt("Go is missing, with which Kubernetes is compiled")
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
     done = subprocess.run(["go", *words], cwd=SOURCE, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.utils import create_from_dict
 from urllib3.exceptions import HTTPError
 
-from . import addons, archives, machine, programs
+from . import addons, archives, crds, machine, programs
 from .build import Programs
 from .pki import Authority
 
@@ -74,7 +75,8 @@ class Cluster:
         self._start("kube-scheduler", programs.scheduler(pki))
         self._start("kube-proxy", programs.proxy(pki))
         self._start("kubelet", programs.kubelet(pki, folder, folder.name))
-        for found in addons.coredns():
+        defined = [yaml.safe_load(path.read_text()) for path in crds.definitions()]
+        for found in [*addons.coredns(), *defined]:
             create_from_dict(client.ApiClient(), found)  # type: ignore[no-untyped-call]
         self._until("kubelet", _has_node)
         self._until("kubelet", _has_names)

@@ -12,19 +12,7 @@ from deploy.tools import tools
 
 from .build import build
 from .cluster import Cluster, NotStarted
-from .machine import INSIDE, become_first, hide
-
-
-class Wanted(msgspec.Struct):
-    """Arguments:
-    command: to run beside the cluster; none: a shell.
-    images: archives by the name of their image.
-    keep: logs of the cluster's programs go there.
-    """
-
-    command: list[str]
-    images: dict[str, str]
-    keep: str | None
+from .machine import INSIDE, Wanted, become_first, hide
 
 
 def main() -> int:

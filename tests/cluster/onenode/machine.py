@@ -15,6 +15,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 CGROUPS = Path("/sys/fs/cgroup")
 PROGRAMS = ("unshare", "ip", "iptables", "mount", "containerd", "ctr", "runc", "conntrack")
 # Debian's, and that of everybody else.
@@ -25,6 +27,18 @@ HIDDEN = ("/run", "/var/log", "/var/lib/cni", "/var/lib/kubelet", "/etc/cni")
 INSIDE = "PARLEY_CLUSTER_FOLDER"
 NODE_ADDRESS = "10.90.0.1"
 GROUPS_SECONDS = 10.0
+
+
+class Wanted(msgspec.Struct):
+    """Arguments:
+    command: to run beside the cluster; none: a shell.
+    images: archives by the name of their image.
+    keep: logs of the cluster's programs go there.
+    """
+
+    command: list[str]
+    images: dict[str, str]
+    keep: str | None
 
 
 def reasons_against() -> list[str]:
@@ -49,10 +63,10 @@ def plugin_folder() -> Path | None:
 
 
 def _hierarchies() -> list[Path]:
-    """The roots of control groups: one of version 2, or one for each controller of version 1."""
+    """The roots of control groups: one of version 2, or one for each controller of version 1 and one beside them."""
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS]
-    return sorted(path for path in CGROUPS.iterdir() if path.is_dir() and path.name != "unified")
+    return sorted(path for path in CGROUPS.iterdir() if path.is_dir() and not path.is_symlink())
 
 
 def run(module: str, words: Sequence[str]) -> int:
@@ -106,9 +120,10 @@ def hide() -> None:
         _do("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", path)
     Path("/run/netns").mkdir()
     _do("ip", "link", "set", "lo", "up")
-    _do("ip", "link", "add", "parley0", "type", "dummy")
+    _do("ip", "link", "add", "parley0", "type", "veth", "peer", "name", "parley1")  # leads nowhere
     _do("ip", "address", "add", f"{NODE_ADDRESS}/32", "dev", "parley0")
-    _do("ip", "link", "set", "parley0", "up")
+    for name in ("parley0", "parley1"):
+        _do("ip", "link", "set", name, "up")
     _do("ip", "route", "add", "default", "dev", "parley0")  # addresses of Services need some route to be translated
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
