@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--postgres", metavar="URL", help="of a role that may make databases")
     parser.add_argument("--redis", metavar="URL", help="of a server that nobody else uses")
     parser.add_argument("--kafka", metavar="URL", help="kafka://host:port")
+    parser.add_argument("--enforced", action="store_true", help="the cluster enforces network policies: try them")
     parser.add_argument("--seed", type=int, default=1, help="of what is said")
     parser.add_argument("--report", type=Path, help="write what was seen there, as JSON")
     parser.add_argument("--keep", type=Path, help="a folder for the history, which is removed otherwise")
@@ -79,7 +80,7 @@ async def run(given: argparse.Namespace, folder: Path) -> Report:
         await kube.put_secret(RELEASE, stands_on.secret)
         scenario = Scenario(kube, Release(kubeconfig, namespace, values), stands_on, folder, say)
         try:
-            return await scenario.run(chart, given.seed)
+            return await scenario.run(chart, given.seed, enforced=given.enforced)
         except BaseException:
             with contextlib.suppress(Exception):
                 say(await kube.describe())

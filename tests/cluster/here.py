@@ -37,7 +37,16 @@ def main() -> int:
         if not archive.exists():
             print("building the image ...", flush=True)
             asyncio.run(build(folder, archive))
-        scenario = ["-m", "tests.cluster", "--image", IMAGE, "--engines-at", NODE_ADDRESS, *given.arguments]
+        scenario = [
+            "-m",
+            "tests.cluster",
+            "--image",
+            IMAGE,
+            "--engines-at",
+            NODE_ADDRESS,
+            "--enforced",
+            *given.arguments,
+        ]
         onenode = ["-m", "tests.cluster.onenode", "--image", f"{IMAGE}={archive}", "--", sys.executable, *scenario]
         code = subprocess.run([sys.executable, *onenode], check=False).returncode
     except (CheckFailed, NotHere) as error:

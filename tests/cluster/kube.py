@@ -10,6 +10,8 @@ from typing import Any
 from kubernetes import client, config, dynamic
 from kubernetes.client.exceptions import ApiException
 
+from deploy.tools import tools
+
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 POLL_SECONDS = 0.5
 # What Kubernetes itself puts into every namespace.
@@ -31,6 +33,7 @@ class Kube:
 
     def __init__(self, kubeconfig: Path, namespace: str) -> None:
         self.namespace = namespace
+        self._kubeconfig = kubeconfig
         self._api = config.new_client_from_config(str(kubeconfig))  # type: ignore[no-untyped-call]
         self._core: Any = client.CoreV1Api(self._api)
         self._apps: Any = client.AppsV1Api(self._api)
@@ -87,6 +90,36 @@ class Kube:
         options = {} if grace_seconds is None else {"grace_period_seconds": grace_seconds}
         await asyncio.to_thread(self._core.delete_namespaced_pod, name, self.namespace, **options)
 
+    async def execute(self, pod: str, *program: str) -> str:
+        """Run a command in a pod; what it prints.
+
+        Raises:
+            NotSo: it failed.
+        """
+        words = ["--namespace", self.namespace, "exec", pod, "--", *program]
+        process = await asyncio.create_subprocess_exec(
+            str(tools().kubectl),
+            "--kubeconfig",
+            str(self._kubeconfig),
+            *words,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, complaint = await process.communicate()
+        if process.returncode:
+            raise NotSo(f"{program[0]} failed in {pod}: {complaint.decode(errors='replace')[-1000:]}")
+        return out.decode()
+
+    async def log_of_failed(self, component: str) -> str:
+        """What the containers of a pod that has failed have said; empty if there is none."""
+        for pod in await self.pods(component):
+            if pod.status.phase == "Failed":
+                names = [one.name for one in pod.spec.containers]
+                read = self._core.read_namespaced_pod_log
+                said = [await asyncio.to_thread(read, pod.metadata.name, self.namespace, container=n) for n in names]
+                return "\n".join(said)
+        return ""
+
     async def restart(self, deployment: str) -> None:
         """Roll a deployment, as `kubectl rollout restart` does."""
         now = datetime.datetime.now(datetime.UTC).isoformat()
@@ -109,7 +142,7 @@ class Kube:
                 counts = (status.updated_replicas or 0, status.ready_replicas or 0, status.available_replicas or 0)
                 if (status.observed_generation or 0) < one.metadata.generation or counts != (count,) * 3:
                     return False
-            return bool(sum(pod.status.phase != "Succeeded" for pod in await self.pods()) == wanted)
+            return sum(pod.status.phase in ("Pending", "Running") for pod in await self.pods()) == int(wanted)
 
         await self.until(is_settled, "all pods are as they should be", seconds)
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from deploy.schema import CHART
+from tests.cluster.flows import check_flows
 from tests.cluster.ground import Ground
 from tests.cluster.kube import Kube, NotSo
 from tests.cluster.load import Load
@@ -34,12 +35,13 @@ class Scenario:
         self._folder = folder
         self._say = say
 
-    async def run(self, previous: Path, seed: int) -> Report:
+    async def run(self, previous: Path, seed: int, *, enforced: bool) -> Report:
         """Live through it.
 
         Arguments:
             previous: the chart to upgrade from.
             seed: of what is said.
+            enforced: the cluster enforces network policies.
 
         Raises:
             NotSo, Refused: a step did not do what it should.
@@ -48,6 +50,9 @@ class Scenario:
             await self._release.install(previous)
         async with self._step("helm test"):
             self._say(_last_line(await self._release.test()))
+        if enforced:
+            async with self._step("network policies"):
+                self._say(await check_flows(self._kube, self._ground))
         url = f"http://{await self._kube.node_address()}:{await self._kube.node_port(f'{RELEASE}-gateway')}"
         async with Load(url, self._ground.kafka_url, self._folder, seed, self._say) as load:
             await self._disturb(load)
@@ -78,6 +83,9 @@ class Scenario:
                 await self._kube.settled()
         async with self._rolling(load, "an upgrade whose migration fails"):
             await self._fail_to_upgrade()
+        async with self._rolling(load, "upgrade again, as it should be"):
+            await self._release.upgrade(CHART)
+            await self._kube.settled()
         async with self._rolling(load, "roll back to the previous chart"):
             await self._release.rollback(1)
             await self._kube.settled()
@@ -100,6 +108,10 @@ class Scenario:
             self._say(_last_line(str(error)))
         else:
             raise NotSo("an upgrade whose migration fails is taken for a success")
+        said = await self._kube.log_of_failed("migrate")
+        self._say(_last_line(said))
+        if "could not migrate chat: " not in said:
+            raise NotSo(f"the migration does not say why it failed: {said!r}")
         after = {pod.metadata.name for pod in await self._kube.pods()}
         if not before <= after:
             raise NotSo(f"pods have gone although the migration failed: {sorted(before - after)}")

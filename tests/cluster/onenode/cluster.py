@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.utils import create_from_dict
 from urllib3.exceptions import HTTPError
+
+from deploy.tools import ROOT
 
 from . import addons, archives, crds, machine, programs
 from .build import Programs
@@ -72,6 +75,7 @@ class Cluster:
         config.load_kube_config(str(self.kubeconfig))  # type: ignore[no-untyped-call]
         self._until("kube-apiserver", _is_ready)
         self._start("kube-controller-manager", programs.controllers(pki))
+        self._start("policies", [sys.executable, "-m", "tests.cluster.onenode.policies", str(pki.folder)], own=False)
         self._start("kube-scheduler", programs.scheduler(pki))
         self._start("kube-proxy", programs.proxy(pki))
         self._start("kubelet", programs.kubelet(pki, folder, folder.name))
@@ -101,7 +105,7 @@ class Cluster:
         command = [str(self._built.onenode), *words] if own else words
         with log:
             self._running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
             )
 
     def _until(self, name: str, done: Callable[[], bool]) -> None:
