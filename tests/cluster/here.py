@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deploy.imagecheck.containers import CheckFailed, NotHere, Storage, missing
 from devstack import web
+from devstack.installers import NotInstalled
 from tests.cluster.onenode.__main__ import CANNOT
 from tests.cluster.onenode.machine import NODE_ADDRESS, reasons_against
 
@@ -65,7 +66,7 @@ async def build(folder: Path, archive: Path) -> None:
     """
     try:
         print(web.build())
-    except web.NotBuilt as error:
+    except NotInstalled as error:
         print(f"The image is without the web client: {error}.")
     storage = Storage(folder)
     try:
