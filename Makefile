@@ -25,6 +25,10 @@ run: $(VENV)/.run $(VENV)/.node ## Start the whole platform here, at http://127.
 	@$(PY) -m devstack.web
 	@exec $(PY) -m devstack
 
+.PHONY: demo
+demo: $(VENV)/.run ## Bring people, rooms with a history and a bot to a platform that runs (URL=)
+	@exec $(PY) -m devstack.demo $(URL)
+
 test: $(VENV)/.test $(VENV)/.checkov $(VENV)/.node ## Run all tests but those in a browser and of load, files beside each other (ARGS= for pytest, JOBS=)
 	$(PY) -m pytest -n $(or $(JOBS),auto) --maxprocesses 4 --dist loadfile --ignore tests/browser --ignore tests/load $(ARGS)
 

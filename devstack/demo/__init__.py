@@ -1,0 +1,1 @@
+"""People, rooms and a bot on a platform that runs, to try it with."""
