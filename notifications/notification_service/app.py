@@ -54,7 +54,13 @@ def create_app(settings: Settings) -> Service:
         claim_seconds=settings.claim_seconds,
         life_seconds=settings.message_seconds,
     )
-    looks = Looks(database, neighbours, away_seconds=settings.away_seconds, on_pushes=pushes.wake)
+    looks = Looks(
+        database,
+        neighbours,
+        away_seconds=settings.away_seconds,
+        claim_seconds=settings.claim_seconds,
+        on_pushes=pushes.wake,
+    )
     looking = Turns("looks", looks.turn, idle_seconds=LOOK_SECONDS)
     events = Events(
         database,

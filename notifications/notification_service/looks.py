@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 MESSAGES = 100  # in a turn
 RECIPIENTS = 2000  # in a turn, if that is not those of one message
-CLAIM_SECONDS = 20.0  # after which another worker looks
 RETRY_SECONDS = 1.0  # while chat does not answer
 PATIENCE_SECONDS = 60.0  # for so long; then what is known here has to do
 ROOM_SECONDS = 600.0  # a room's name is good for so long
@@ -40,22 +39,30 @@ class Looks:
         database: ours.
         neighbours: who is asked.
         away_seconds: after a message, in which its receipt should come.
+        claim_seconds: after which another worker looks at what this one has taken.
         on_pushes: called when there is something to send.
     """
 
     def __init__(
-        self, database: Postgres, neighbours: Neighbours, *, away_seconds: float, on_pushes: Callable[[], None]
+        self,
+        database: Postgres,
+        neighbours: Neighbours,
+        *,
+        away_seconds: float,
+        claim_seconds: float,
+        on_pushes: Callable[[], None],
     ) -> None:
         self._database = database
         self._neighbours = neighbours
         self._away_seconds = away_seconds
+        self._claim_seconds = claim_seconds
         self._on_pushes = on_pushes
 
     async def turn(self) -> bool:
         """Look at some messages. Returns whether more may be due."""
         claim = uuid7()
         async with self._database.transaction() as connection:
-            taken = await store.take_messages(connection, claim, MESSAGES, CLAIM_SECONDS)
+            taken = await store.take_messages(connection, claim, MESSAGES, self._claim_seconds)
         if not taken:
             return False
         unknown = await self._learn_rooms({message.room_id for message in taken})
@@ -76,7 +83,7 @@ class Looks:
         due = [
             (message, user_id)
             for message, user_id in pairs
-            if policy.is_due(message, standings.get((message.room_id, user_id)))
+            if policy.is_due(message, standings.get((message.room_id, user_id)), candidates[message.id][user_id])
         ]
         await self._finish(claim, messages, await self._notices(due))
         async with self._database.connection() as connection:
@@ -158,7 +165,7 @@ class Looks:
             self._on_pushes()
 
 
-def _portion(messages: Sequence[Message], candidates: dict[UUID, list[UUID]]) -> list[Message]:
+def _portion(messages: Sequence[Message], candidates: dict[UUID, dict[UUID, int]]) -> list[Message]:
     """The first of the messages that have RECIPIENTS together, one at least."""
     portion: list[Message] = []
     total = 0

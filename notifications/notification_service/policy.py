@@ -16,19 +16,22 @@ UNKNOWN_SENDER = "Somebody"
 WITHOUT_PREVIEW = "New message"
 
 
-def is_due(message: Message, standing: Standing | None) -> bool | None:
+def is_due(message: Message, standing: Standing | None, unsettled_seq: int = 0) -> bool | None:
     """Whether somebody is told of a message: who is away, that is, has no connection or has not confirmed it in time.
 
     Arguments:
         message: at its first look (`looks` is 0), or at its second, when a receipt should have come.
         standing: how he stands in the room, None when he is not in it.
+        unsettled_seq: of the last earlier message of the room about which its second look decides, for him; 0 for none.
+            What was said after it, and before he went away, must not be shown before it.
 
     Returns:
         None when it is to be seen at the second look.
     """
     if standing is None or standing.muted or max(standing.read_seq, standing.delivered_seq) >= message.seq:
         return False
-    if standing.online and message.looks == 0:
+    unconfirmed = unsettled_seq > max(standing.read_seq, standing.delivered_seq)
+    if message.looks == 0 and (standing.online or unconfirmed):
         return None
     return True
 

@@ -69,10 +69,16 @@ async def take_messages(connection: Connection, claim: UUID, limit: int, claim_s
     return sorted((Message(**dict(row)) for row in rows), key=lambda message: (message.room_id, message.seq))
 
 
-async def select_candidates(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
-    """By message: the users who have a device and may have to be told, as far as is known here."""
+async def select_candidates(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:
+    """By message: the users who have a device and may have to be told, as far as is known here; with the last earlier
+    message of the room of which it is to be seen at its second look whether they are told (0: there is none)."""
     rows = await connection.fetch(
-        """SELECT m.id, b.user_id
+        """SELECT m.id, b.user_id,
+                  coalesce((SELECT max(e.seq)
+                              FROM messages e
+                             WHERE e.room_id = m.room_id AND e.looks = 1 AND e.seq < m.seq AND e.seq > b.read_seq
+                               AND e.sender_id <> b.user_id
+                               AND b.user_id <> ALL (e.notified)), 0) AS unsettled_seq
              FROM messages m
              JOIN members b ON b.room_id = m.room_id
             WHERE m.id = ANY ($1::uuid[])
@@ -83,9 +89,9 @@ async def select_candidates(connection: Connection, ids: Sequence[UUID]) -> dict
               AND EXISTS (SELECT FROM devices d WHERE d.user_id = b.user_id AND d.state = 'active')""",
         ids,
     )
-    found: dict[UUID, list[UUID]] = {}
+    found: dict[UUID, dict[UUID, int]] = {}
     for row in rows:
-        found.setdefault(row["id"], []).append(row["user_id"])
+        found.setdefault(row["id"], {})[row["user_id"]] = row["unsettled_seq"]
     return found
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from chassis.times import rfc3339, utc_now
 from contracts import events as kinds
+from contracts.internal import STANDINGS_PATH
 from notification_service import looks
 from tests.integration.notifications.conftest import StartWorker
 from tests.support.notifications import Fcm, Others, Person, Place, Worker, until
@@ -72,6 +73,33 @@ async def test_who_is_connected_is_told_only_if_he_confirms_nothing(
     others.delivered[place.id, carol.id] = 1
     await worker.until_done()
     assert fcm.texts == [(bob.token, "Team", "Alice: one")]
+
+
+async def test_who_goes_away_is_told_in_the_order_in_which_it_was_said(
+    worker: Worker, others: Others, fcm: Fcm, alice: Person, bob: Person
+) -> None:
+    place = await meet(worker, others, alice, bob)
+    others.online = {bob.id}
+    await worker.tell(place.says(alice, "first"))
+    await until(lambda: STANDINGS_PATH in others.asked)
+    others.online = set()
+    await worker.tell(place.says(alice, "second"))
+    await worker.until_done()
+    assert [text for _, _, text in fcm.texts] == ["first", "second"]
+
+
+async def test_who_goes_away_after_he_has_confirmed_the_last_is_told_the_next_at_once(
+    start: StartWorker, others: Others, fcm: Fcm, alice: Person, bob: Person
+) -> None:
+    async with start(away_seconds=60) as worker:
+        place = await meet(worker, others, alice, bob)
+        others.online = {bob.id}
+        others.delivered[place.id, bob.id] = 1
+        await worker.tell(place.says(alice, "first"))
+        others.online = set()
+        await worker.tell(place.says(alice, "second"))
+        await fcm.until(1)
+        assert [text for _, _, text in fcm.texts] == ["second"]
 
 
 async def test_who_has_read_it_meanwhile_is_not_told(
