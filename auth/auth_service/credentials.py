@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from chassis.postgres import Postgres
-from chassis.problems import Forbidden, Invalid, Unauthorized
+from chassis.problems import Forbidden, Invalid, TooMany, Unauthorized
 
 from . import audit, policy
 from .hashing import Hasher
@@ -47,11 +47,15 @@ class Credentials:
             Unavailable: too many passwords are being hashed.
         """
         self._hasher.refuse_if_full()
-        async with self._throttle.proof(user_id):
-            account = await self.account(user_id)
-            if not await self._hasher.verify(account.password_hash, password):
-                audit.record(failure, user_id=account.id, address=client.address)
-                raise wrong_password()
+        try:
+            async with self._throttle.proof(user_id):
+                account = await self.account(user_id)
+                if not await self._hasher.verify(account.password_hash, password):
+                    audit.record(failure, user_id=account.id, address=client.address)
+                    raise wrong_password()
+        except TooMany:
+            audit.record("proof_throttled", user_id=user_id, address=client.address)
+            raise
         return account
 
     async def new_hash(self, field: str, password: str, about: Sequence[str | None]) -> str:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from chassis.lifecycle import Fatal
 
-from . import keys
+from . import audit, keys
 
 logger = logging.getLogger(__name__)
 CHECK_SECONDS = 1.0
@@ -73,7 +73,10 @@ class KeyRing:
         self._checked_at = now
         try:
             if self._look() != self._stamp:
+                before = self._kid
                 self._load()
+                if self._kid != before:
+                    audit.record("keys_rotated", detail=self._kid)
                 logger.info("signing keys read again", extra={"kid": self._kid, "keys": len(self._public)})
         except keys.KeyFileError as error:  # half written, or away: what we have is still good
             logger.error("the signing keys cannot be read; the old ones stay", extra={"error": str(error)})

@@ -353,7 +353,8 @@ async def test_accounts_are_joined_by_an_address_that_both_sides_have_verified(s
         assert (await logged_in(auth, someone(auth, email=email), "two")).id == user.id
 
 
-async def test_who_is_logged_in_adds_an_identity_and_removes_it(auth: Auth) -> None:
+async def test_who_is_logged_in_adds_an_identity_and_removes_it(auth: Auth, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     user, stranger = await auth.register(), await auth.register()
     person = someone(auth)
 
@@ -371,6 +372,9 @@ async def test_who_is_logged_in_adds_an_identity_and_removes_it(auth: Auth) -> N
     assert await link(stranger) == {"error": "already_linked"}
     assert (await stranger.call("DELETE", "/auth/identities/one")).status_code == 404
     assert (await user.call("DELETE", "/auth/identities/one")).status_code == 204
+    told = [vars(record) for record in caplog.records if record.name == "audit"]
+    linked = [line for line in told if line["event"] == "identity_linked"]
+    assert {(str(line["user_id"]), line["detail"]) for line in linked} == {(user.id, "one")}
     assert (await logged_in(auth, person)).id not in (user.id, stranger.id)
 
 
