@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from . import metrics
+from . import metrics, tracing
 from .ids import uuid7
 from .lifecycle import Lifecycle, Phase
 from .logs import request_id
@@ -65,6 +65,8 @@ class Edge:
         exchange = Exchange(scope, send, identifier, self._lifecycle)
         scope[ROUTE] = UNMATCHED
         metrics.http_in_flight.inc()
+        traces = tracing.current
+        span = None if traces is None else traces.begin(scope)
         try:
             if self._lifecycle.phase is Phase.STARTING:
                 raise Problem(503, "The service is starting.", headers={**retry_after_header(2), STATE: STARTING})
@@ -83,6 +85,8 @@ class Edge:
         finally:
             metrics.http_in_flight.dec()
             exchange.finish()
+            if traces is not None and span is not None:
+                traces.finish(span, scope.get("method", "WEBSOCKET"), scope[ROUTE], exchange.status or 499)
 
 
 class Exchange:

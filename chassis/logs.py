@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _SECRETS = re.compile(  # in text that may be JSON already, so that no match ends in the middle of an escape
@@ -48,6 +49,8 @@ class JsonFormatter(logging.Formatter):
         }
         if request := request_id.get():
             entry["request_id"] = request
+        if trace := trace_id.get():
+            entry["trace_id"] = trace
         entry.update(_extra(record))
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from . import logs, metrics, server
+from . import logs, metrics, server, tracing
 from .asgi import App, Edge
 from .lifecycle import Fatal, Lifecycle
 from .ops import Ops
@@ -47,6 +47,7 @@ def run(create: Callable[[SettingsT], Service], model: type[SettingsT], **defaul
         sys.exit(2)
     _allow_many_sockets()
     logs.configure(settings.service_name, settings.pod_name, settings.log_level, settings.log_format)
+    tracing.configure(settings)
     try:
         asyncio.run(main(create(settings), settings))
     except Fatal as error:
@@ -57,6 +58,9 @@ def run(create: Callable[[SettingsT], Service], model: type[SettingsT], **defaul
     except Exception:
         logger.critical("cannot run", exc_info=True)
         sys.exit(1)
+    finally:
+        if tracing.current is not None:
+            tracing.current.close()
 
 
 def _allow_many_sockets() -> None:

@@ -14,7 +14,16 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]  # finite
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Url = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9+.-]*://\S+$")]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 OnOff = Literal["on", "off"]
+Sampler = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
 
 
 class SettingsError(Exception):
@@ -35,6 +44,13 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_pause_seconds: Seconds = 5.0  # between "not ready" and the first goodbye, for endpoints to propagate
     drain_seconds: Seconds = 25.0  # over which open work is ended
     stop_seconds: Seconds = 10.0  # for each component to stop
+    otel_traces_exporter: Literal["none", "otlp"] = "none"  # `otlp` sends traces
+    otel_sdk_disabled: Literal["true", "false"] = "false"  # `true` sends none whatever else is said
+    otel_exporter_otlp_endpoint: Url = "http://localhost:4318"  # a collector, OTLP over HTTP
+    otel_exporter_otlp_headers: tuple[str, ...] = ()  # `name=value,…` for it
+    otel_resource_attributes: tuple[str, ...] = ()  # `name=value,…` of every span
+    otel_traces_sampler: Sampler = "parentbased_always_on"  # which traces are kept; the same in all services
+    otel_traces_sampler_arg: Share = 1.0  # the share that is kept, where the sampler is a ratio
 
 
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)

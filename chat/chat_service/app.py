@@ -55,6 +55,7 @@ from .realtime.socketio.answers import Answers
 from .realtime.socketio.door import Door
 from .realtime.socketio.server import MOST_PING_SECONDS, MOST_PONG_SECONDS, SocketIO
 from .realtime.sweep import Sweep
+from .realtime.traces import traced_bells, traced_commits
 from .realtime.typists import Typists
 from .rooms import Rooms
 from .routes import internal as internal_routes
@@ -88,14 +89,17 @@ def create_app(settings: Settings) -> Service:
     bells = Bells(settings.pod_name, hub, feed)
     on_cluster = settings.broker_mode == "sharded"
     broker_url = settings.broker_url or settings.redis_url
-    broker = Broker(broker_url, bells.hear, on_cluster=on_cluster)
+    is_traced = settings.otel_traces_exporter != "none"
+    hear = traced_bells(hub, bells.hear) if is_traced else bells.hear
+    broker = Broker(broker_url, hear, on_cluster=on_cluster)
     apart = on_cluster or broker_url != settings.redis_url
     control = Broker(settings.redis_url, bells.hear) if apart else broker  # what other services ring, they ring there
     heads = Heads(database, feed, broker)
     canary = Canary(broker, settings.pod_name)
     feed.use(broker)
     bells.use(broker, control)
-    ledger = Ledger(database, feed.committed, queue=settings.ledger_queue, batch=settings.ledger_batch)
+    committed = traced_commits(hub, feed.committed) if is_traced else feed.committed
+    ledger = Ledger(database, committed, queue=settings.ledger_queue, batch=settings.ledger_batch)
     leases = Leases(
         redis,
         settings.pod_name,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from chassis import tracing
 from chassis.ids import uuid7
 from chassis.postgres import Postgres
 from chassis.problems import Conflict, Invalid, NotFound, Problem, Unavailable
@@ -115,7 +116,7 @@ class Messages:
         check_content(content)
         check_client_id(client_id)
         author = user_of(sender, online=sender.id in await self._presence.online([sender.id]))
-        message_id = uuid7()
+        message_id = tracing.message_id()
 
         def entry(done: Callable[[Entry, Outcome], None]) -> Entry:
             key = client_id or str(message_id)

@@ -20,10 +20,14 @@ HOP_BY_HOP = frozenset(
 )
 # Written by us, whatever the client says: the framing, the request id, who the client is.
 _OURS = frozenset({b"content-length", b"expect", b"host", b"forwarded", b"via", b"x-real-ip", b"x-request-id"})
-# What other proxies call the user they have checked. Services verify tokens themselves; this is a second fence.
+# What other proxies call the user they have checked. Services verify tokens themselves; this is a second fence. And
+# traces: ours begin here, since a message takes the id of its trace.
 _IDENTITY = frozenset(
     {
+        b"baggage",
         b"remote-user",
+        b"traceparent",
+        b"tracestate",
         b"x-client-cert",
         b"x-client-id",
         b"x-client-ip",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from chassis import logs
+from chassis import logs, tracing
 from chassis.asgi import Scope
 from chassis.problems import Problem
 
@@ -105,7 +105,9 @@ class Request:
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def _ours(self, host: str) -> list[bytes]:
+        trace = tracing.traceparent()
         return [
+            *([tracing.HEADER + b": " + trace] if trace else []),
             b"host: " + (self.fields.get(b"host") or host.encode()),
             b"x-forwarded-for: " + self.address.encode(),
             b"x-forwarded-proto: " + self.scheme.encode(),

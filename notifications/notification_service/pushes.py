@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from chassis import tracing
 from chassis.ids import uuid7
 from chassis.postgres import Postgres
 from chassis.times import utc_now
@@ -120,7 +121,10 @@ class Pushes:
         if push.repeated:
             repeats.inc()
             logger.info("a push may be a repeat", extra={"push": push.id, "attempt": push.attempts})
+        began = time.monotonic()
         result = await self._send(push)
+        if tracing.current is not None and push.notice.room_id is not None:
+            self._trace(tracing.current, push, result, time.monotonic() - began)
         results.labels(result.outcome).inc()
         if result.outcome == "sent":
             delays.observe(max(0.0, time.time() - push.notice.created_at.timestamp()))
@@ -146,6 +150,13 @@ class Pushes:
         except Exception as error:
             logger.exception("a sender failed", extra={"push": push.id})
             return Result("later", known=False, reason=type(error).__name__)
+
+    @staticmethod
+    def _trace(traces: tracing.Tracing, push: Push, result: Result, seconds: float) -> None:
+        """The span of an attempt, in the trace of the message; without the token of the device."""
+        if traces.sampled(push.notice.subject_id):
+            about = {"parley.push.result": result.outcome, "parley.push.attempt": push.attempts}
+            traces.followed(push.notice.subject_id, "push message", seconds, about)
 
     @staticmethod
     def _settle(push: Push, result: Result) -> Settled:

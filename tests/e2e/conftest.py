@@ -15,6 +15,7 @@ from devstack.background import Background
 from devstack.ports import Ports
 from devstack.settings import Settings
 from tests.e2e.people import SECONDS, Person, Platform
+from tests.support.collector import Collector, collecting
 
 
 @contextlib.contextmanager
@@ -41,10 +42,19 @@ def issuer() -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(issuer: str) -> Iterator[Background]:
-    """The platform, without rate limits; whoever is connected has 3 s to confirm a message."""
+def collector() -> Iterator[Collector]:
+    """Where `stack` sends its traces."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def stack(issuer: str, collector: Collector) -> Iterator[Background]:
+    """The platform, without rate limits and with traces; whoever is connected has 3 s to confirm a message."""
     providers = {"sample": {"issuer": issuer, "client_id": "parley-public", "title": "Sample"}}
     environment = {"RATE_LIMITS": "off", "AWAY_SECONDS": "3", "OAUTH_PROVIDERS": json.dumps(providers)}
+    environment |= {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    environment |= {"OTEL_BSP_SCHEDULE_DELAY": "500"}
     with running(Path(tempfile.mkdtemp(prefix="parley-e2e-")), **environment) as stack:
         yield stack
 

@@ -35,6 +35,9 @@ from gateway_service.headers import named_in_connection, passes_inward, passes_o
         b"x-original-url",
         b"x-real-ip",
         b"forwarded",
+        b"traceparent",
+        b"tracestate",
+        b"baggage",
     ],
 )
 def test_what_a_service_might_believe_does_not_pass(name: bytes) -> None:
