@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
+from uuid import UUID
 
 from quart import Quart, Response, has_request_context, request, websocket
 from quart.globals import request_ctx
@@ -10,7 +11,7 @@ from quart_schema import HttpSecurityScheme, Info, QuartSchema, hide
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from . import http, postgres
-from .asgi import ROUTE
+from .asgi import IDS, ROUTE
 from .logs import request_id
 from .openapi import EXAMPLES, Example, Provider, document
 from .problems import CONTENT_TYPE, Problem, Unavailable
@@ -89,6 +90,11 @@ def check_access_marks(app: Quart) -> None:
 async def _name_route() -> None:
     if request.url_rule is not None and request.scope is not None:
         request.scope[ROUTE] = request.url_rule.rule  # type: ignore[literal-required]
+        request.scope[IDS] = {  # type: ignore[literal-required]
+            "subject_id" if name == "user_id" else name: str(value)  # `user_id` is who asks
+            for name, value in (request.view_args or {}).items()
+            if isinstance(value, UUID)
+        }
 
 
 async def _name_websocket_route() -> None:

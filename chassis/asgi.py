@@ -14,7 +14,7 @@ from typing import Any
 from . import metrics, tracing
 from .ids import uuid7
 from .lifecycle import Lifecycle, Phase
-from .logs import request_id
+from .logs import request_id, user_id
 from .problems import CONTENT_TYPE, Problem, retry_after_header
 
 Scope = MutableMapping[str, Any]
@@ -28,6 +28,7 @@ ROUTE = "parley.route"  # in the scope: the rule that answered, for metrics; set
 # What a process says of itself to the gateway. While starting it does nothing with a request: another one may have it.
 STATE, STARTING, LEAVING = "X-Parley-State", "starting", "leaving"
 
+IDS = "parley.ids"  # in the scope: the UUIDs in the path by their names, for the log; set by the application
 UNMATCHED = "unmatched"
 MAX_LOGGED_PATH = 200
 
@@ -62,6 +63,7 @@ class Edge:
             return
         identifier = sane_request_id(scope) or uuid7().hex
         request_id.set(identifier)
+        user_id.set("")
         exchange = Exchange(scope, send, identifier, self._lifecycle)
         scope[ROUTE] = UNMATCHED
         metrics.http_in_flight.inc()
@@ -131,6 +133,7 @@ class Exchange:
                 "path": scope["path"][:MAX_LOGGED_PATH] if route == UNMATCHED else "",
                 "status": self.status or 499,
                 "ms": round(seconds * 1000, 2),
+                **scope.get(IDS, {}),
             }
             logger.info("request", extra=extra)
 

@@ -12,6 +12,7 @@ from quart import Response, current_app, g, request
 from quart_schema import document_querystring, document_request, document_response, security_scheme
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from . import logs
 from .openapi import EMPTY, OPTIONAL_BODY, OTHERWISE
 from .problems import Invalid, Problem
 from .tokens import Claims, bearer_token
@@ -47,6 +48,7 @@ def bearer(handler: Handler[P, R]) -> Handler[P, R]:
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         verify = current_app.extensions[GUARD]
         g.claims = await verify(bearer_token(request.headers.getlist("Authorization")))
+        logs.user_id.set(str(g.claims.user_id))
         return await handler(*args, **kwargs)
 
     setattr(guarded, ACCESS, "bearer")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+user_id: contextvars.ContextVar[str] = contextvars.ContextVar("user_id", default="")
 trace_id: contextvars.ContextVar[str] = contextvars.ContextVar("trace_id", default="")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -47,10 +48,9 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **self._base,
         }
-        if request := request_id.get():
-            entry["request_id"] = request
-        if trace := trace_id.get():
-            entry["trace_id"] = trace
+        for name, variable in (("request_id", request_id), ("user_id", user_id), ("trace_id", trace_id)):
+            if value := variable.get():
+                entry[name] = value
         entry.update(_extra(record))
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from prometheus_client import Counter
 
+from chassis import logs
 from chassis.problems import Problem, TooMany, Unauthorized, Unavailable
 from chassis.revocations import Revocations
 from chassis.tokens import Claims, TokenVerifier, bearer_token
@@ -92,6 +93,8 @@ class Admission:
         else:
             limit, who = rates.address, f"a:{bucket(address)}"
         session = claims.session_id if needed and claims is not None else None
+        if claims is not None:
+            logs.user_id.set(str(claims.user_id))
         verdict = await self._limits.check(limit, keys.rate_limit(route.rate.value, who), session)
         headers = verdict.headers()
         try:

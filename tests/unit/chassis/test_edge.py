@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import httpx
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
+from quart import Response
 
-from chassis.asgi import ROUTE, Edge
+from chassis import http, logs
+from chassis.app import create_app
+from chassis.asgi import ROUTE, App, Edge
+from chassis.ids import uuid7
 from chassis.lifecycle import Lifecycle, Phase
 from chassis.logs import request_id
 from chassis.problems import Forbidden
+from chassis.tokens import Claims
 
 
 def counted(method: str, route: str, status: int) -> float:
@@ -138,3 +144,30 @@ async def test_each_request_logs_with_its_own_id(lifecycle: Lifecycle) -> None:
         names = [f"request-{number}" for number in range(10)]
         await asyncio.gather(*(client.get(f"/{name}", headers={"X-Request-Id": name}) for name in names))
     assert seen == {f"/{name}": name for name in names}
+
+
+async def test_the_log_line_names_the_user_and_the_ids_in_the_path(
+    lifecycle: Lifecycle, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def verify(token: str) -> Claims:
+        return Claims(uuid7(), uuid7(), "jti", "anna", 0, 1)
+
+    app = create_app("rooms", title="Rooms", max_body_bytes=100, verify=verify)
+    seen = []
+
+    @app.get("/rooms/<uuid:room>/<word>/<uuid:user_id>")
+    @http.bearer
+    async def read(room: UUID, word: str, user_id: UUID) -> Response:
+        seen.append((logs.user_id.get(), http.claims().user_id))
+        return http.reply({})
+
+    caplog.set_level(logging.INFO)
+    room, other = uuid7(), uuid7()
+    transport = httpx.ASGITransport(cast("Any", Edge(cast("App", app), lifecycle)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get(f"/rooms/{room}/a-token/{other}", headers={"Authorization": "Bearer abc"})
+    assert answer.status_code == 200
+    [record] = [record for record in caplog.records if record.name == "access"]
+    assert (record.__dict__["room"], record.__dict__["subject_id"]) == (str(room), str(other))
+    assert "a-token" not in str(record.__dict__)
+    assert [logged == str(user) for logged, user in seen] == [True]

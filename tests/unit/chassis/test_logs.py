@@ -1,6 +1,7 @@
 """One line of JSON a record, and no secret in it."""
 
 import asyncio
+import contextvars
 import json
 import logging
 import sys
@@ -48,6 +49,17 @@ def test_a_line_says_when_who_and_what() -> None:
         "room": "r1",
         "count": 3,
     }
+
+
+def test_a_line_names_the_user_and_the_trace() -> None:
+    def request() -> dict[str, Any]:
+        logs.user_id.set("u1")
+        logs.trace_id.set("t1")
+        return line_of("x")
+
+    entry = contextvars.copy_context().run(request)
+    assert (entry["user_id"], entry["trace_id"]) == ("u1", "t1")
+    assert not {"user_id", "trace_id"} & set(line_of("x"))
 
 
 async def test_a_line_names_its_request() -> None:
