@@ -68,6 +68,10 @@ class WebClient:
                     name = "/" + path.relative_to(folder).as_posix()
                     self._files[name] = read(path, FOREVER if name.startswith("/assets/") else ASK_AGAIN)
 
+    def has(self, path: str) -> bool:
+        """Whether the build has such a file."""
+        return path in self._files
+
     def page(self, name: str = "/index.html", policy: str = CSP) -> Response | None:
         """A page of the build; None if it has none of that name.
 

@@ -22,6 +22,7 @@ from .webclient import DOCS_CSP, DOCS_PAGE, WebClient
 def register(app: Quart, status: Status, document: MergedDocument, events: OneDocument, web: WebClient) -> None:
     """Add the pages to the gateway's Quart application; without a web client, the first page says what runs here."""
     pages = templates.create()
+    pages.globals["icon"] = web.has("/favicon.svg")
     style = (templates.PAGES / "style.css").read_bytes()
 
     async def overview() -> Response:

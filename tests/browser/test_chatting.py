@@ -65,6 +65,9 @@ async def test_nothing_is_missing_or_doubled_after_a_time_offline_in_which_a_pod
     await bob.sees("0")
     await bob.page.context.set_offline(True)
     await bob.say("written offline")
+    await bob.page.get_by_text("You are offline.").wait_for()
+    away = "e => e.scrollHeight - e.scrollTop - e.clientHeight"
+    assert await bob.page.get_by_role("log").evaluate(away) < 2, "the banner does not hide the newest message"
     for number in range(1, 6):
         await alice.say(str(number))
     for pod in ("chat-1", "chat-2"):
@@ -118,7 +121,10 @@ async def test_a_message_is_edited_answered_and_deleted(stack: Background, peopl
     await mine.get_by_role("button", name="Delete").click()
     await mine.get_by_role("button", name="Really delete").click()
     await bob.sees("This message was deleted")
-    assert await bob.messages() == ["This message was deleted", "Hello yourself"]
+    for _ in ("as it happens", "and from the history"):
+        assert await bob.messages() == ["This message was deleted", "Hello yourself"]
+        await bob.page.reload()
+        await bob.sees("Hello yourself")
 
 
 async def test_a_group_is_made_renamed_and_left(stack: Background, people: People) -> None:
@@ -142,6 +148,26 @@ async def test_a_group_is_made_renamed_and_left(stack: Background, people: Peopl
     await bob.page.get_by_role("button", name="Room actions").click()
     await bob.page.get_by_role("button", name="Leave").click()
     await bob.page.get_by_text("Nobody to talk to yet").wait_for()
+
+
+async def test_a_room_is_muted_and_a_profile_changed_and_sessions_have_names(stack: Background, people: People) -> None:
+    alice, bob = await a_pair(people, stack)
+    await alice.page.get_by_role("button", name="Room actions").click()
+    await alice.page.get_by_role("button", name="Mute", exact=True).click()
+    await alice.page.get_by_role("img", name="muted").wait_for()
+    await alice.page.reload()
+    await alice.page.get_by_role("img", name="muted").wait_for()
+    await alice.page.get_by_role("button", name=alice.username).click()
+    await alice.page.get_by_role("button", name="Sessions").click()
+    await alice.page.get_by_text("Chrome on Linux").wait_for()
+    await alice.picture("sessions")
+    await alice.page.keyboard.press("Escape")
+    await alice.page.get_by_role("button", name=alice.username).click()
+    await alice.page.get_by_role("button", name="Profile").click()
+    await alice.page.get_by_label("Display name").fill("Alice Liddell")
+    await alice.page.get_by_role("button", name="Save").click()
+    await alice.page.get_by_role("button", name="Alice Liddell").wait_for()
+    await bob.page.get_by_role("heading", name="Alice Liddell").wait_for()
 
 
 async def test_wrong_passwords_and_taken_names_are_said_at_their_field(stack: Background, people: People) -> None:

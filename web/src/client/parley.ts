@@ -9,7 +9,7 @@ import type { Session } from "./session";
 import { NOTHING, type AppState, type RoomState } from "./state";
 import { withPage } from "./timeline";
 import { Typing } from "./typing";
-import type { Events, Frame, Message, MessageList, Room, RoomList } from "./types";
+import type { Events, Frame, Message, MessageList, Profile, Room, RoomList } from "./types";
 
 const PAGE = 50;
 const ROOMS_PAGE = 200;
@@ -90,7 +90,7 @@ export class Parley {
   send(room: string, content: string, replyTo: number | null = null): void {
     this.typing.stopped(room);
     this.outbox.add({
-      client_id: crypto.randomUUID(),
+      client_id: newId(),
       room,
       content,
       reply_to: replyTo,
@@ -138,6 +138,22 @@ export class Parley {
   read(room: string): void {
     const known = this.state.rooms.get(room);
     if (known !== undefined && known.room.last_seq > known.room.read_seq) this.receipts.read(room, known.room.last_seq);
+  }
+
+  /** Do not be told on my devices of what is said in a room, or be told again. @throws ApiError */
+  async mute(room: string, muted: boolean): Promise<void> {
+    await this.http.put(`/api/chat/rooms/${room}/mute/`, { muted });
+    this.change(room, (one) => ({ ...one, room: { ...one.room, muted } }));
+  }
+
+  /** Change how others see me. @throws ApiError */
+  async present(changes: Partial<Pick<Profile, "displayName" | "statusMessage" | "avatarUrl">>): Promise<void> {
+    const { displayName, avatarUrl } = await this.http.patch<Profile>("/profiles/me", changes);
+    this.update((state) => {
+      if (state.self === null) return state;
+      const { avatar_url: _, ...self } = state.self;
+      return { ...state, self: { ...self, full_name: displayName, ...(avatarUrl ? { avatar_url: avatarUrl } : {}) } };
+    });
   }
 
   /** I am typing in a room. */
@@ -294,4 +310,9 @@ export class Parley {
     this.state = change(before);
     if (this.state !== before) for (const listener of [...this.listeners]) listener();
   }
+}
+
+/** `crypto.randomUUID` is for secure contexts only; a page may come from a machine in the same house by plain HTTP. */
+function newId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

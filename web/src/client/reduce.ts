@@ -7,6 +7,8 @@ import type { Events, Frame, Message, Room } from "./types";
 /** What a frame makes of the state. Pure; positions, sends and receipts are others' business. */
 export function reduce(state: AppState, frame: Frame, now: number = Date.now()): AppState {
   switch (frame.type) {
+    case "session.ready":
+      return { ...state, self: frame.data.user };
     case "chat.message":
       return inRoom(state, frame.data.room, (one) => said(one, frame.data));
     case "chat.history":

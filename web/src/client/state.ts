@@ -23,10 +23,11 @@ export interface AppState {
   /** Whether the list of rooms has been read. */
   readonly loaded: boolean;
   readonly rooms: ReadonlyMap<string, RoomState>;
-  readonly users: ReadonlyMap<string, User>;
+  /** How others see me. */
+  readonly self: User | null;
 }
 
-export const NOTHING: AppState = { me: null, connection: "stopped", loaded: false, rooms: new Map(), users: new Map() };
+export const NOTHING: AppState = { me: null, connection: "stopped", loaded: false, rooms: new Map(), self: null };
 
 export type Mark = "sending" | "failed" | "sent" | "delivered" | "read";
 

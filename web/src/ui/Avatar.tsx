@@ -1,12 +1,27 @@
+import { useState } from "react";
+
 import type { Room, User } from "../client";
 import { titleOf } from "../client";
 
-/** Initials on the person's colour, with a dot for those who are online. */
-export function Avatar({ user, size = 40 }: { user: User; size?: number }) {
+interface Props {
+  user: User;
+  size?: number;
+  /** Whether to say that he is online. */
+  presence?: boolean;
+}
+
+/** His picture, or initials on the person's colour; with a dot for those who are online. */
+export function Avatar({ user, size = 40, presence = true }: Props) {
+  const [broken, setBroken] = useState("");
+  const picture = user.avatar_url && user.avatar_url !== broken ? user.avatar_url : undefined;
   return (
     <span className="avatar" style={{ background: user.bg_color, width: size, height: size }} aria-hidden="true">
-      {initials(user.full_name || user.username)}
-      {user.is_online && <span className="dot" />}
+      {picture === undefined ? (
+        initials(user.full_name || user.username)
+      ) : (
+        <img src={picture} alt="" width={size} height={size} loading="lazy" referrerPolicy="no-referrer" onError={() => setBroken(picture)} />
+      )}
+      {presence && user.is_online && <span className="dot" />}
     </span>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 
 import { sorted, unread, type AppState, type Parley, type Session } from "../client";
 import { Logo } from "./App";
@@ -63,20 +63,37 @@ export function Chat({ session, parley, state }: { session: Session; parley: Par
   );
 }
 
+/** Whether the browser has a network at all; it knows before the socket does. */
+function useOnline(): boolean {
+  return useSyncExternalStore(
+    (changed) => {
+      addEventListener("online", changed);
+      addEventListener("offline", changed);
+      return () => {
+        removeEventListener("online", changed);
+        removeEventListener("offline", changed);
+      };
+    },
+    () => navigator.onLine,
+  );
+}
+
 /** Quiet for the first moments of a reconnect, which nobody needs to know of. */
 function Banner({ connection }: { connection: AppState["connection"] }) {
+  const online = useOnline();
   const [shown, setShown] = useState(false);
+  const fine = connection === "open" && online;
   useEffect(() => {
-    if (connection === "open") {
+    if (fine) {
       setShown(false);
       return;
     }
     const timer = setTimeout(() => setShown(true), 1500);
     return () => clearTimeout(timer);
-  }, [connection]);
+  }, [fine]);
   return (
     <div className="banner" role="status" aria-live="polite" hidden={!shown}>
-      {shown && (navigator.onLine ? "Reconnecting … what you write is kept and sent then." : "You are offline. What you write is kept and sent when you are back.")}
+      {shown && (online ? "Reconnecting … what you write is kept and sent then." : "You are offline. What you write is kept and sent when you are back.")}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 
 /** A button that shows a few others; closes on a choice, on Escape, and when something else is clicked. */
-export function Menu({ label, icon, children }: { label: string; icon?: ReactNode; children: ReactNode }) {
+export function Menu({ label, icon, children }: { label: ReactNode; icon?: ReactNode; children: ReactNode }) {
   const [open, setOpen] = useState(false);
   const element = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -20,7 +20,7 @@ export function Menu({ label, icon, children }: { label: string; icon?: ReactNod
         if (event.key === "Escape") setOpen(false);
       }}
     >
-      <button className={icon ? "icon" : "name"} aria-haspopup="true" aria-expanded={open} aria-label={icon ? label : undefined} onClick={() => setOpen(!open)}>
+      <button className={icon ? "icon" : "name"} aria-haspopup="true" aria-expanded={open} aria-label={icon ? String(label) : undefined} onClick={() => setOpen(!open)}>
         {icon ?? (
           <>
             {label} <span aria-hidden="true">▾</span>

@@ -1,4 +1,4 @@
-import { Fragment, useLayoutEffect, useRef, useState } from "react";
+import { Fragment, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { markOf, type Message, type Parley, type RoomState } from "../client";
 import { Icon } from "./Icon";
@@ -33,6 +33,17 @@ export function MessageList({ parley, one, onReply, onEdit, onProblem }: Props) 
     else if (first < before.current.first) element.scrollTop += element.scrollHeight - before.current.height;
     before.current = { height: element.scrollHeight, first };
   }, [newest, first, sending.length, timeline.loaded]);
+
+  // A banner, a longer draft or a phone's keyboard takes room: the newest message stays in sight.
+  useEffect(() => {
+    const element = list.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(() => {
+      if (atEnd.current) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
 
   const scrolled = () => {
     const element = list.current;

@@ -30,7 +30,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
   const mine = mark !== null;
   const deleted = message.deleted ?? false;
   return (
-    <article className={`message ${mine ? "mine" : "theirs"}${continued ? " continued" : ""}`} aria-label={`${message.user.full_name}, ${inFull(message.created_at)}`}>
+    <article tabIndex={-1} className={`message ${mine ? "mine" : "theirs"}${continued ? " continued" : ""}`} aria-label={`${message.user.full_name}, ${inFull(message.created_at)}`}>
       {!mine && group && (continued ? <span className="avatar-gap" /> : <Avatar user={message.user} size={32} />)}
       <div className="bubble">
         {!mine && group && !continued && <p className="author">{message.user.full_name}</p>}

@@ -17,7 +17,7 @@ export function ProfileDialog({ parley, onClose }: { parley: Parley; onClose: ()
     const form = new FormData(event.currentTarget);
     const text = (name: string) => String(form.get(name) ?? "").trim();
     const changes = { displayName: text("displayName"), statusMessage: text("statusMessage"), avatarUrl: text("avatarUrl") || null };
-    if (await run(() => parley.http.patch("/profiles/me", changes))) onClose();
+    if (await run(() => parley.present(changes))) onClose();
   };
   return (
     <Dialog title="Profile" onClose={onClose}>

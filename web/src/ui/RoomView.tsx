@@ -54,13 +54,18 @@ export function RoomView({ parley, state, one, onLeave }: Props) {
           <h2>{titleOf(room)}</h2>
           <p className="muted">{subtitle(one, state)}</p>
         </div>
-        {room.type === "group" && (
-          <Menu label="Room actions" icon={<Icon name="more" />}>
-            <button onClick={() => setAsked("invite")}>Invite somebody</button>
-            <button onClick={() => setAsked("rename")}>Rename</button>
-            <button onClick={() => void parley.leave(room.id).then(onLeave, () => setProblem("You could not leave the room."))}>Leave</button>
-          </Menu>
-        )}
+        <Menu label="Room actions" icon={<Icon name="more" />}>
+          <button onClick={() => void parley.mute(room.id, !room.muted).catch(() => setProblem("That could not be changed. Please try again."))}>
+            {room.muted ? "Unmute" : "Mute"}
+          </button>
+          {room.type === "group" && (
+            <>
+              <button onClick={() => setAsked("invite")}>Invite somebody</button>
+              <button onClick={() => setAsked("rename")}>Rename</button>
+              <button onClick={() => void parley.leave(room.id).then(onLeave, () => setProblem("You could not leave the room."))}>Leave</button>
+            </>
+          )}
+        </Menu>
       </header>
       {problem && (
         <p className="error inline" role="alert">

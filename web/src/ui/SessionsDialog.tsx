@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 
 import type { Login, Parley, Session, SessionList } from "../client";
+import { deviceName } from "./devices";
 import { Dialog } from "./Dialog";
 import { ago, inFull } from "./times";
 import { useAction } from "./useAction";
@@ -25,9 +26,9 @@ export function SessionsDialog({ parley, session, onClose }: { parley: Parley; s
         {logins?.map((login) => (
           <li key={login.id}>
             <span className="text">
-              <strong>{login.device || "Unknown device"}</strong>
+              <strong title={login.device}>{deviceName(login.device)}</strong>
               <span className="muted" title={login.last_seen_at ? inFull(login.last_seen_at) : undefined}>
-                {login.current ? "this one" : login.last_seen_at ? `seen ${ago(login.last_seen_at)}` : ""}
+                {login.current ? "this browser" : login.last_seen_at ? `seen ${ago(login.last_seen_at)}` : ""}
               </span>
             </span>
             {!login.current && (

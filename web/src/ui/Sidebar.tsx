@@ -1,7 +1,7 @@
 import { useState } from "react";
 
 import { titleOf, unread, type AppState, type RoomState, type Session } from "../client";
-import { RoomAvatar } from "./Avatar";
+import { Avatar, RoomAvatar } from "./Avatar";
 import type { Asked } from "./Chat";
 import { Icon } from "./Icon";
 import { Menu } from "./Menu";
@@ -26,7 +26,17 @@ export function Sidebar({ state, rooms, openId, onOpen, onAsk, session }: Props)
   return (
     <nav className="sidebar" aria-label="Rooms">
       <header>
-        <Menu label={state.me?.username ?? "Menu"}>
+        <Menu
+          label={
+            <>
+              {state.self && <Avatar user={state.self} size={32} presence={false} />}
+              <span className="me">
+                {state.self?.full_name ?? state.me?.username}
+                <span className="unseen">, @{state.me?.username}</span>
+              </span>
+            </>
+          }
+        >
           <button onClick={() => onAsk("profile")}>Profile</button>
           <button onClick={() => onAsk("sessions")}>Sessions</button>
           <button onClick={() => setTheme(nextTheme())}>Theme: {theme}</button>
@@ -56,6 +66,7 @@ export function Sidebar({ state, rooms, openId, onOpen, onAsk, session }: Props)
         ))}
         {!state.loaded && <li className="muted loading">Loading rooms …</li>}
         {wanted && shown.length === 0 && <li className="muted loading">No room has that name.</li>}
+        {state.loaded && !wanted && rooms.length === 0 && <li className="muted loading">Your rooms will be here.</li>}
       </ul>
     </nav>
   );
@@ -72,8 +83,13 @@ function RoomButton({ one, state, current, onOpen }: { one: RoomState; state: Ap
         <span className="title">
           {titleOf(room)}
           {room.friend?.is_online && <span className="unseen">, online</span>}
+          {room.muted && (
+            <span className="muted-mark" role="img" aria-label="muted" title="Muted">
+              <Icon name="muted" size={14} />
+            </span>
+          )}
         </span>
-        <span className={typing ? "last typing" : "last"}>{typing ? "typing …" : room.last_message || "No messages yet"}</span>
+        <span className={typing ? "last typing" : "last"}>{typing ? "typing …" : room.last_message || (room.last_seq > 0 ? "Message deleted" : "No messages yet")}</span>
       </span>
       <span className="side">
         <time dateTime={room.last_message_at ?? undefined}>{room.last_message_at ? short(room.last_message_at) : ""}</time>
