@@ -162,7 +162,8 @@ class Rooms:
         return await self.one(me, room_id)
 
     async def mute(self, me: UUID, room_id: UUID, wish: Muting) -> Muted:
-        """Be notified of nothing that is said in a room, until then or for good; or of everything again.
+        """Be notified of nothing that is said in a room, until then or for good; or of everything again. All my
+        connections get `room.updated`.
 
         Raises:
             Invalid: neither or both were said, or that time is over.
@@ -181,6 +182,7 @@ class Rooms:
             outcome = await member_store.mute_room(connection, room_id, me, stored)
         if outcome == "no_room":
             raise NotFound("There is no such room.", code="room_not_found")
+        self._bells.seen_anew(me, room_id)
         return Muted(room_id, muted, rfc3339(until))
 
     async def invite(self, me: UUID, room_id: UUID, other: str) -> Room:

@@ -26,11 +26,13 @@ logger = logging.getLogger(__name__)
 
 
 class MembershipBell(msgspec.Struct, omit_defaults=True):
-    """Rung on a user's channel when he has been added to a room, or removed."""
+    """Rung on a user's channel when he has been added to a room, or removed; or, with `anew`, when he is in it as
+    before and it looks different to him alone."""
 
     pod: str
     room: UUID
     added: bool
+    anew: bool = False
 
 
 class PresenceBell(msgspec.Struct, frozen=True):
@@ -219,6 +221,13 @@ class Bells:
             loop.call_soon(self.on_membership, user_id, change)
             if self._broker is not None:
                 self._broker.publish(keys.user_channel(user_id).encode(), payload)
+
+    def seen_anew(self, user_id: UUID, room_id: UUID) -> None:
+        """A room looks different to one of its members alone: his connections, on all pods, should see it anew."""
+        change = MembershipBell(self._pod.decode(), room_id, added=True, anew=True)
+        asyncio.get_running_loop().call_soon(self.on_membership, user_id, change)
+        if self._broker is not None:
+            self._broker.publish(keys.user_channel(user_id).encode(), msgspec.json.encode(change))
 
     def tell_again(self, memberships: Mapping[tuple[UUID, UUID], bool]) -> None:
         """Tell other pods what `membership` may have told nobody; who hears it twice looks at Postgres."""

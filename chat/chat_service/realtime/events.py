@@ -175,7 +175,7 @@ class RoomCreated(msgspec.Struct, frozen=True, tag_field="type", tag="room.creat
 
 
 class RoomUpdated(msgspec.Struct, frozen=True, tag_field="type", tag="room.updated"):
-    """A room of mine has another name."""
+    """A room of mine has another name, or I have muted it, or no longer."""
 
     data: Room
 

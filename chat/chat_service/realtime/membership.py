@@ -59,6 +59,9 @@ class MembershipChanges:
 
     def heard(self, user_id: UUID, change: MembershipBell) -> None:
         """A bell on the user's channel; see Bells."""
+        if change.anew:
+            self._spawn(self._show(user_id, change.room))
+            return
         for session in self._sessions(user_id):
             work = self._add(session, change.room) if change.added else self._remove(session, change.room)
             session.spawn(asyncio.get_running_loop().create_task(work))
@@ -114,6 +117,19 @@ class MembershipChanges:
             view = views.get(session.user_id)
             if view is not None:
                 session.write(protocol.frame(events.RoomUpdated(view)))
+
+    async def _show(self, user_id: UUID, room_id: UUID) -> None:
+        try:
+            room = await self._rooms.one(user_id, room_id)
+        except NotFound:
+            return  # he is not in it any more
+        except Exception as error:
+            if not postgres.is_away(error):
+                logger.exception("a changed room could not be shown")
+            return
+        for session in self._sessions(user_id):
+            if room_id in session.rooms:
+                session.write(protocol.frame(events.RoomUpdated(room)))
 
     async def _sweep(self) -> None:
         while True:

@@ -111,3 +111,17 @@ async def test_a_stranger_mutes_nothing(pod: Pod, people: People) -> None:
     for where in (room, uuid4()):
         response = await mute(pod, carol, where, muted=True)
         assert (response.status_code, response.json()["code"]) == (404, "room_not_found")
+
+
+async def test_his_other_devices_see_it_and_nobody_else_does(start_pod: StartPod, people: People) -> None:
+    pods = await start_pod("chat-1"), await start_pod("chat-2")
+    alice, bob = people(2)
+    room = await pods[0].direct(alice, bob)
+    async with pods[0].connect(alice) as a, pods[0].connect(bob) as here, pods[1].connect(bob) as there:
+        for muted in (True, False):
+            assert (await mute(pods[0], bob, room, muted=muted)).status_code == 200
+            for device in (here, there):
+                shown = await device.next("room.updated")
+                assert (shown["id"], shown["muted"]) == (str(room), muted)
+        assert (await mute(pods[0], alice, uuid4(), muted=True)).status_code == 404
+        assert await a.quiet() == []
