@@ -12,7 +12,7 @@ from tests.faults.report import Report
 from tests.faults.rig import Rig
 from tests.faults.runner import play
 
-SIZE = Size(talkers=6, rooms=3, members=4, readers=1)
+SIZE = Size(talkers=6, rooms=3, members=4, readers=1, socketio=0, mayflies=0)
 PATIENCE_SECONDS = 1.0  # what is broken need not be waited for
 
 

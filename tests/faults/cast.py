@@ -12,8 +12,12 @@ from typing import Any, Self, TypeVar
 import msgspec
 
 from parley_client import Account, ApiError, NoAnswer, Parley
-from tests.faults.clients import Client, read_page, visit
-from tests.faults.history import Arrival, Room
+from tests.faults.clients import Client
+from tests.faults.events import Arrival, Friends, Room
+from tests.faults.mayfly import Mayfly
+from tests.faults.pages import mark_all, read_list, read_page
+from tests.faults.socketio_user import SocketIOUser
+from tests.faults.visits import settle, visit
 from tests.faults.world import World
 
 Result = TypeVar("Result")
@@ -29,6 +33,8 @@ class Size(msgspec.Struct, frozen=True):
     members: int = 5  # of each room, beside the guest
     seconds: int = 2  # talkers with a second device, that only listens
     readers: int = 3
+    socketio: int = 2  # who talk over Socket.IO, in a room each
+    mayflies: int = 6  # who do not come back when their connection ends
     rate: float = 250.0  # messages a second, of all together
 
 
@@ -54,6 +60,8 @@ class Cast:
         self._accounts: dict[str, Account] = {}  # by user
         self._members: dict[str, list[str]] = {}  # users by room id
         self.clients: list[Client] = []
+        self._socketio: list[SocketIOUser] = []
+        self._mayflies: list[Mayfly] = []
         self.newcomers: set[asyncio.Task[None]] = set()  # whose profiles have not been found yet
 
     async def __aenter__(self) -> Self:
@@ -70,20 +78,38 @@ class Cast:
         size = self._size
         talkers = [f"u{number}" for number in range(size.talkers)]
         readers = [f"reader{number}" for number in range(size.readers)]
-        for user in [*talkers, *readers, "guest", "eve"]:
-            account = await parley.register(f"{user}-{secrets.token_hex(4)}", PASSWORD)
+        others = [f"sio{number}" for number in range(size.socketio)]
+        mayflies = [f"mayfly{number}" for number in range(size.mayflies)]
+        users = [*talkers, *readers, *others, *mayflies, "guest", "lodger", "eve"]
+        names = (f"{user}-{secrets.token_hex(4)}" for user in users)
+        accounts = await asyncio.gather(*(parley.register(name, PASSWORD) for name in names))
+        for user, account in zip(users, accounts, strict=True):
             self._accounts[user] = account
             self._world.user_names[account.id] = user
         for number in range(size.rooms):
-            await self._make_room(f"room{number}", talkers, readers)
+            await self._make_room(f"room{number}", talkers, readers, others)
+        friends = [(user, talkers[(index + 1) % len(talkers)]) for index, user in enumerate(talkers)]
+        friends += [(user, talkers[index % len(talkers)]) for index, user in enumerate((*mayflies, *others))]
+        await asyncio.gather(*(self._befriend(user, friend) for user, friend in friends))
         for index, user in enumerate(talkers):
             self._add(user, user, patient=index % 3 == 2)
         for user in talkers[: size.seconds]:
             self._add(user, f"{user}-second")
-        for user in (*readers, "guest", "eve"):
+        for user in (*readers, "guest", "lodger", "eve"):
             self._add(user, user)
         for client in self.clients:
             await self._stack.enter_async_context(client.session)
+        for user in mayflies:
+            mayfly = Mayfly(self._world, self._accounts[user], user)
+            self._mayflies.append(mayfly)
+            await self._stack.enter_async_context(mayfly.session)
+        for index, user in enumerate(others):
+            chance = random.Random(self._chance.random())
+            transports = None if index % 2 == 0 else ["websocket"]
+            other = SocketIOUser(self._world, self._accounts[user], user, chance, transports)
+            self._socketio.append(other)
+            self._stack.push_async_callback(other.stop)
+            await other.start()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -99,12 +125,17 @@ class Cast:
         for client in self.clients:
             self._listening.append(asyncio.create_task(client.listen()))
             self._acting += [asyncio.create_task(act) for act in self._acts_of(client)]
+        for other in self._socketio:
+            talk = other.talk(self._rooms_of(other.user), self._size.rate / self._size.talkers, self._stop)
+            self._acting.append(asyncio.create_task(talk))
 
     def _acts_of(self, client: Client) -> list[Coroutine[Any, Any, None]]:
-        own = sorted(room for room, users in self._members.items() if client.user in users)
+        own = self._rooms_of(client.user)
+        hosts = {room: self._accounts[users[0]] for room, users in self._members.items()}
         if client.name == "guest":
-            hosts = {room: self._accounts[users[0]] for room, users in self._members.items()}
             return [visit(self._world, hosts, client, self._stop)]
+        if client.name == "lodger":
+            return [settle(self._world, hosts, client, self._stop)]
         if client.name == "eve":
             return [client.intrude(sorted(self._members), self._stop)]
         if client.name != client.user or not own:
@@ -112,6 +143,9 @@ class Cast:
         if client.name.startswith("reader"):
             return [client.read(own, self._stop)]
         return [client.talk(own, self._size.rate / self._size.talkers, self._stop)]
+
+    def _rooms_of(self, user: str) -> list[str]:
+        return sorted(room for room, users in self._members.items() if user in users)
 
     async def fall_silent(self, seconds: float) -> None:
         """Say nothing new, and wait so long for the answers to what was said.
@@ -131,6 +165,8 @@ class Cast:
         """All sockets are dropped at once."""
         for client in self.clients:
             client.session.reconnect()
+        for other in self._socketio:
+            other.drop()
 
     async def renew(self) -> None:
         """All accounts take new tokens, as far as they get any now, and all sockets are opened anew with them."""
@@ -162,14 +198,26 @@ class Cast:
             await asyncio.sleep(RETRY_SECONDS)
         self._world.add(Arrival(self._world.now(), "ok", username))
 
+    async def mark_some(self) -> None:
+        """Every other member of each room says that he has read all of it, until that is known to be done."""
+        places = [(user, room) for room, users in self._members.items() for user in users[::2]]
+        await asyncio.gather(*(self._until_done(self._marking(user, room)) for user, room in places))
+
+    def _marking(self, user: str, room: str) -> Callable[[], Awaitable[None]]:
+        return lambda: mark_all(self._world, self._accounts[user], f"{user}-final", user, room)
+
     async def read_everything(self) -> None:
-        """The whole history of each room, as two of its members and through any gateway."""
+        """The whole history of each room, as two of its members and through any gateway; and everybody's rooms."""
         for room, users in self._members.items():
-            for user in self._chance.sample(users, 2):
-                read = lambda user=user, room=room: read_page(  # noqa: E731
-                    self._world, self._accounts[user], f"{user}-final", user, room, final=True
-                )
-                await self._until_done(read)
+            readers = self._chance.sample(users, 2)
+            await asyncio.gather(*(self._until_done(self._reading(user, room)) for user in readers))
+        await asyncio.gather(*(self._until_done(self._listing(user)) for user in self._accounts))
+
+    def _reading(self, user: str, room: str) -> Callable[[], Awaitable[None]]:
+        return lambda: read_page(self._world, self._accounts[user], f"{user}-final", user, room, final=True)
+
+    def _listing(self, user: str) -> Callable[[], Awaitable[None]]:
+        return lambda: read_list(self._world, self._accounts[user], user)
 
     async def _until_done(self, call: Callable[[], Awaitable[Result]]) -> Result:
         while True:
@@ -178,10 +226,18 @@ class Cast:
             except (ApiError, NoAnswer):
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _make_room(self, name: str, talkers: list[str], readers: list[str]) -> None:
-        """A group of some talkers and a reader; the first makes it."""
+    async def _befriend(self, user: str, friend: str) -> None:
+        """A direct room of the two, in which nothing is said: they are shown when the other one comes and goes."""
+        await self._accounts[user].direct(self._accounts[friend].id)
+        self._world.add(Friends(self._world.now(), [user, friend]))
+        self._world.friends |= {(user, friend), (friend, user)}
+
+    async def _make_room(self, name: str, talkers: list[str], readers: list[str], others: list[str]) -> None:
+        """A group of some talkers, a reader, and one who speaks Socket.IO; the first makes it."""
         users = [*self._chance.sample(talkers, min(self._size.members, len(talkers)))]
-        users += [readers[len(self._members) % len(readers)]] if readers else []
+        number = len(self._members)
+        users += [readers[number % len(readers)]] if readers else []
+        users += others[number : number + 1]
         owner, *others = users
         room = await self._accounts[owner].group(name, *(self._accounts[user].id for user in others))
         self._world.room_names[room.id] = name

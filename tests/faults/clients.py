@@ -3,21 +3,37 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from parley_client import Account, ApiError, ChatSession, NoAnswer, Options, SendRefused, SessionOver
-from tests.faults.history import Entry, Member, Read, Send
-from tests.faults.messages import content_of, key_of
-from tests.faults.watch import UNKNOWN, Watch
+from tests.faults.events import DELETED, Change, Marking, Send, Type
+from tests.faults.messages import content_of
+from tests.faults.pages import PAGE, code_of, mark_all, read_page
+from tests.faults.watch import Watch
 from tests.faults.world import World
 
 WINDOW = 8  # messages of one client that are on their way at a time
 HTTP_SHARE = 0.1
-PAGE = 20
+CHANGE_SHARE = 0.05  # of what is done is changing a message that was sent before
+DELETE_SHARE = 0.3  # of the changes
+MARK_SHARE = 0.03  # of what is done is saying how far one has read
+REMEMBERED = 50  # messages of its own that a client may change
 RETRY_SECONDS = 0.2
 READ_SECONDS = (0.2, 1.0)
 VISIT_SECONDS = (0.5, 3.0)
+
+
+@dataclass(slots=True)
+class Said:
+    """A message that was acknowledged, and how often it was edited."""
+
+    room: str  # its id
+    seq: int
+    key: str
+    version: int = 0
 
 
 class Client:
@@ -54,6 +70,7 @@ class Client:
         self.session: ChatSession = account.connect(options=options, observer=self.watch)
         self._number = 0
         self._sending: set[asyncio.Task[None]] = set()
+        self._said: deque[Said] = deque(maxlen=REMEMBERED)
 
     async def listen(self) -> None:
         """Take what comes; everything has been written down before."""
@@ -65,10 +82,19 @@ class Client:
         window = asyncio.Semaphore(WINDOW)
         while not stop.is_set():
             await window.acquire()
-            send = self._by_http if self._chance.random() < HTTP_SHARE else self._by_socket
-            self._start(send, self._chance.choice(rooms)).add_done_callback(lambda _: window.release())
+            self._act(rooms).add_done_callback(lambda _: window.release())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._chance.expovariate(rate))
+
+    def _act(self, rooms: Sequence[str]) -> asyncio.Task[None]:
+        """Do one thing: mostly say something, sometimes change what was said, or tell how far one has read."""
+        luck = self._chance.random()
+        if luck < CHANGE_SHARE and self._said:
+            return self._begin(self._change(self._said.popleft()))
+        room = self._chance.choice(rooms)
+        if CHANGE_SHARE <= luck < CHANGE_SHARE + MARK_SHARE:
+            return self._begin(self._mark(room))
+        return self._start(self._by_http if self._chance.random() < HTTP_SHARE else self._by_socket, room)
 
     async def settled(self, seconds: float) -> None:
         """Wait for the answers to what was sent, so long; what has none then is given up."""
@@ -81,7 +107,10 @@ class Client:
     def _start(self, send: Callable[[str, str, str], Coroutine[Any, Any, None]], room: str) -> asyncio.Task[None]:
         self._number += 1
         key = f"{self.name}-{self._number}"
-        task = asyncio.create_task(send(room, key, content_of(key, self._chance)))
+        return self._begin(send(room, key, content_of(key, self._chance)))
+
+    def _begin(self, act: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(act)
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
         return task
@@ -97,7 +126,7 @@ class Client:
         except SessionOver:
             return
         else:
-            self._stored(name, key, ack.id, ack.seq, ack.duplicate, "socket")
+            self._stored(room, key, ack.id, ack.seq, ack.duplicate, "socket")
         finally:
             self.watch.sent(key)
 
@@ -113,13 +142,52 @@ class Client:
                 self._world.add(Send(self._world.now(), "info", self.name, self.user, name, key, via="http", code=code))
                 await asyncio.sleep(RETRY_SECONDS * (0.5 + self._chance.random()))
             else:
-                self._stored(name, key, answer["id"], answer["seq"], answer.get("duplicate", False), "http")
+                self._stored(room, key, answer["id"], answer["seq"], answer.get("duplicate", False), "http")
                 return
 
     def _stored(self, room: str, key: str, message_id: str, seq: int, duplicate: bool, via: str) -> None:
-        now = self._world.now()
-        self._world.add(Send(now, "ok", self.name, self.user, room, key, via, message_id, seq, duplicate))
-        self._world.acked(room, seq)
+        now, name = self._world.now(), self._world.room_names[room]
+        self._world.add(Send(now, "ok", self.name, self.user, name, key, via, message_id, seq, duplicate))
+        self._world.acked(name, seq, message_id, key)
+        self._said.append(Said(room, seq, key))
+
+    async def _change(self, said: Said) -> None:
+        """Edit or delete a message; one that is only edited may be changed again later."""
+        name, deleting = self._world.room_names[said.room], self._chance.random() < DELETE_SHARE
+        said.version = DELETED if deleting else said.version + 1
+
+        def note(kind: Type, rev: int = 0, code: str = "") -> None:
+            now, version = self._world.now(), said.version
+            self._world.add(Change(now, kind, self.name, self.user, name, said.seq, said.key, version, rev, code))
+
+        note("invoke")
+        try:
+            if deleting:
+                changed = await self.session.delete(said.room, said.seq)
+            else:
+                content = content_of(said.key, self._chance, said.version)
+                changed = await self.session.edit(said.room, said.seq, content)
+        except SendRefused as refused:
+            note("fail", code=refused.code)
+        except SessionOver:
+            return
+        else:
+            note("ok", changed.rev)
+            self._world.changed(name, changed.rev)
+            if not deleting:
+                self._said.append(said)
+
+    async def _mark(self, room: str) -> None:
+        """Say how far one has read: up to some message over the socket, or all of it over HTTP."""
+        name = self._world.room_names[room]
+        have = self._world.have.get((self.name, name), 0)
+        if have and self._chance.random() < 0.5:
+            seq = self._chance.randint(max(1, have - PAGE), have)
+            self._world.add(Marking(self._world.now(), "invoke", self.name, self.user, name, seq))
+            await self.session.notify("chat.read", room=room, seq=seq)
+        else:
+            with contextlib.suppress(ApiError, NoAnswer):
+                await mark_all(self._world, self.account, self.name, self.user, room)
 
     async def read(self, rooms: Sequence[str], stop: asyncio.Event) -> None:
         """Look at the newest messages of these rooms, now and then."""
@@ -141,84 +209,3 @@ class Client:
             self._start(self._by_socket, room)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._chance.uniform(*VISIT_SECONDS))
-
-
-async def visit(world: World, hosts: Mapping[str, Account], guest: Client, stop: asyncio.Event) -> None:
-    """Have a guest in one room after the other, each for a moment; in the end he is in none.
-
-    Arguments:
-        hosts: who adds and removes him, by room.
-    """
-    chance = random.Random(guest.name)
-    while not stop.is_set():
-        room = chance.choice(sorted(hosts))
-        for added in (True, False):
-            await _change(world, hosts[room], guest, room, added=added)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), chance.uniform(*VISIT_SECONDS))
-
-
-async def _change(world: World, host: Account, guest: Client, room: str, *, added: bool) -> None:
-    """Add or remove him, repeating it until it is known to be done."""
-    name = world.room_names[room]
-    world.add(Member(world.now(), "invoke", name, guest.user, added))
-    while True:
-        try:
-            await (host.invite(room, guest.account.id) if added else host.remove(room, guest.account.id))
-            break
-        except NoAnswer:
-            world.add(Member(world.now(), "info", name, guest.user, added))
-        except ApiError as error:
-            if error.status in (404, 409, 422):  # an attempt before has done it
-                break
-            world.add(Member(world.now(), "info", name, guest.user, added))
-        await asyncio.sleep(RETRY_SECONDS)
-    world.add(Member(world.now(), "ok", name, guest.user, added))
-
-
-async def read_page(
-    world: World, account: Account, client: str, user: str, room: str, *, final: bool = False, allowed: bool = True
-) -> None:
-    """Read the newest messages of a room, or with `final` all, and write down what was there.
-
-    Arguments:
-        allowed: it is his room; if not, a 404 is as it should be.
-
-    Raises:
-        ApiError, NoAnswer: there was nothing; that is written down too.
-    """
-    name = world.room_names[room]
-    world.add(Read(world.now(), "invoke", client, user, name, final=final))
-    try:
-        count, entries = await (_all(world, account, room) if final else _newest(world, account, room))
-    except (ApiError, NoAnswer) as error:
-        code = code_of(error)
-        if allowed or code != "404":
-            world.add(Read(world.now(), "info", client, user, name, final=final, code=code))
-        raise
-    world.add(Read(world.now(), "ok", client, user, name, count, entries, final=final))
-
-
-async def _newest(world: World, account: Account, room: str) -> tuple[int, list[Entry]]:
-    _, page = await account.request("GET", f"/api/chat/{room}/messages/", page_size=PAGE)
-    return page["count"], [_entry(world, message) for message in reversed(page["results"])]
-
-
-async def _all(world: World, account: Account, room: str) -> tuple[int, list[Entry]]:
-    entries: list[Entry] = []
-    while True:
-        after = entries[-1].seq if entries else 0
-        _, page = await account.request("GET", f"/api/chat/{room}/messages/", after=after, limit=200)
-        if not page["results"]:
-            return page["count"], entries
-        entries += [_entry(world, message) for message in page["results"]]
-
-
-def _entry(world: World, message: dict[str, Any]) -> Entry:
-    sender = world.user_names.get(message["user"]["id"], UNKNOWN)
-    return Entry(message["seq"], message["id"], key_of(message["content"]), sender)
-
-
-def code_of(error: ApiError | NoAnswer) -> str:
-    """The status of an error, or that there was none."""
-    return str(error.status) if isinstance(error, ApiError) else "no_answer"

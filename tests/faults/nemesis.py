@@ -11,7 +11,7 @@ import asyncpg
 from auth_service import keys
 from devstack.errors import DevstackError
 from tests.faults import processes
-from tests.faults.history import Fault
+from tests.faults.events import Fault
 from tests.faults.links import Mode
 from tests.faults.plan import ENGINES, PODS, Planned, Round
 from tests.faults.record import Record

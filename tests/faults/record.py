@@ -15,8 +15,7 @@ from aiokafka.errors import KafkaError
 from chassis.consumer import Consumer, DeadLetter
 from chassis.kafka import Kafka
 from contracts.events import CHAT_TOPIC, MESSAGE_CREATED, USER_REGISTERED, USER_TOPIC, Event
-from tests.faults.history import Recorded
-from tests.faults.messages import key_of
+from tests.faults.events import Recorded
 from tests.faults.world import World
 
 REMEMBERED = 200  # events of each topic, some of which are sent again
@@ -74,7 +73,7 @@ class Record:
             made = msgspec.convert(event.data, Created)
             room = self._world.room_names.get(str(made.room), str(made.room))
             self._world.recorded(room, made.seq)
-            key = key_of(made.content)
+            key = self._world.key(str(made.id), made.content)  # what was deleted is recorded without its words
             self._world.add(Recorded(self._world.now(), event.type, str(event.id), room, made.seq, str(made.id), key))
         else:
             self._world.add(Recorded(self._world.now(), event.type, str(event.id)))

@@ -8,7 +8,8 @@ import msgspec
 
 from tests.faults import timings
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import Close, Connect, Fault, History, Receive, Send
+from tests.faults.events import Close, Connect, Fault, Receive, Send
+from tests.faults.history import History
 from tests.faults.timings import Percentiles, StaleReads
 
 HEALED_P99_SECONDS = 5.0

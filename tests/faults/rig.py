@@ -21,6 +21,7 @@ from devstack.settings import Settings
 from devstack.stack import Stack
 from tests.faults.links import Link
 from tests.faults.plan import ENGINES, GATEWAYS, PODS
+from tests.faults.presence import GRACE_SECONDS, LEASE_SECONDS
 
 WELL_SECONDS = 90.0
 TOKEN_SECONDS = 180  # so that all are renewed several times in a long run
@@ -135,6 +136,8 @@ class Rig:
                     **service.environment,
                     "DATABASE_URL": self.links[f"{service.name}/postgres"].url,
                     "REDIS_URL": self.links[f"{service.name}/valkey"].url,
+                    "PRESENCE_LEASE_SECONDS": str(LEASE_SECONDS),
+                    "PRESENCE_GRACE_SECONDS": str(GRACE_SECONDS),
                 }
                 services.append(msgspec.structs.replace(service, command=self._chat, environment=environment))
             else:

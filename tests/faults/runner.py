@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tests.faults.cast import Cast, Size
 from tests.faults.checkers import check
-from tests.faults.history import Mark, Writer
+from tests.faults.events import Mark
+from tests.faults.history import Writer
 from tests.faults.nemesis import Nemesis
 from tests.faults.plan import Round
+from tests.faults.presence import GONE_SECONDS
 from tests.faults.record import Record
 from tests.faults.report import Report, report_of
 from tests.faults.rig import Rig
@@ -90,6 +92,8 @@ async def play(
             await cast.fall_silent(patience)
             await healed(world, patience, say)
             await recorded(world, cast, RECORD_SECONDS if patience >= PATIENCE_SECONDS else patience, say)
+            await seen(world, patience, say)
+            await cast.mark_some()
             await cast.read_everything()
             world.add(Mark(world.now(), "end"))
     finally:
@@ -101,7 +105,7 @@ async def play(
 async def healed(world: World, patience: float, say: Callable[[str], None]) -> None:
     """Everything is mended: wait until everybody has what was acknowledged until now, but not for ever."""
     world.add(Mark(world.now(), "healed"))
-    wanted, began = dict(world.newest), world.now()
+    wanted, began = world.wanted(), world.now()
     while (missing := world.missing(wanted)) and world.now() - began < patience:
         await asyncio.sleep(0.02)
     say(
@@ -116,3 +120,16 @@ async def recorded(world: World, cast: Cast, patience: float, say: Callable[[str
     while (world.unrecorded or cast.newcomers) and world.now() - began < patience:
         await asyncio.sleep(0.05)
     say(f"{world.now():7.1f} s  all of it was in the record after {world.now() - began:.2f} s")
+
+
+async def seen(world: World, patience: float, say: Callable[[str], None]) -> None:
+    """Wait until everybody is shown who is there and who is not, but not for ever."""
+    began = world.now()
+    if patience >= PATIENCE_SECONDS and world.first_gone is not None:  # who went first must be gone for everybody
+        await asyncio.sleep(max(0.0, world.first_gone + GONE_SECONDS + 1 - began))
+    while (misled := world.misled()) and world.now() - began < patience:
+        await asyncio.sleep(0.05)
+    say(
+        f"{world.now():7.1f} s  everybody was shown who is there after {world.now() - began:.2f} s"
+        + (f"; {misled} ARE NOT" if misled else "")
+    )

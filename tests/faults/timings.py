@@ -6,7 +6,8 @@ from math import ceil, inf
 
 import msgspec
 
-from tests.faults.history import Close, Connect, History, Mark, Presence, Read, Receive, Send
+from tests.faults.events import Close, Connect, Mark, Presence, Read, Receive, Send
+from tests.faults.history import History
 
 
 class Percentiles(msgspec.Struct):

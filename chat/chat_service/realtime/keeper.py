@@ -49,9 +49,11 @@ class Keeper:
             session.close(CloseCode.GOING_AWAY, "going away")
 
     def add(self, session: Session) -> None:
-        """Keep a session until it closes."""
+        """Keep a session until it closes: not for long, if its handshake began before the drain and ends in it."""
         self._buckets[hash(session) // 16 % len(self._buckets)].add(session)
         self.watch_expiry(session)
+        if self.draining:
+            asyncio.get_running_loop().call_soon(_send_away, session)  # once it has heard where it is
 
     def remove(self, session: Session) -> None:
         """Forget a closed session."""
@@ -118,8 +120,12 @@ class Keeper:
         pause = budget_seconds * 0.8 / batches
         for start in range(0, len(waiting), size):
             for session in waiting[start : start + size]:
-                draining = events.Draining(reconnect_after_ms=random.randint(0, 2000))  # noqa: S311
-                session.write(protocol.frame(events.SessionDraining(draining)))
-                session.close(CloseCode.GOING_AWAY, "this server is going away")
+                _send_away(session)
             if start + size < len(waiting):
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  jitter, not a secret
+
+
+def _send_away(session: Session) -> None:
+    draining = events.Draining(reconnect_after_ms=random.randint(0, 2000))  # noqa: S311  jitter, not a secret
+    session.write(protocol.frame(events.SessionDraining(draining)))
+    session.close(CloseCode.GOING_AWAY, "this server is going away")

@@ -1,7 +1,8 @@
 """going backwards: who has seen a room at a place never reads it at an earlier one."""
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import History, Read, Receive, Send
+from tests.faults.events import Read, Receive, Send
+from tests.faults.history import History
 
 
 def check_backwards(history: History) -> Verdict:

@@ -3,7 +3,8 @@
 from collections import defaultdict
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import History, Read
+from tests.faults.events import Read
+from tests.faults.history import History
 
 
 def check_duplicates(history: History) -> Verdict:

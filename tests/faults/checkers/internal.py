@@ -1,7 +1,8 @@
 """internal: whatever breaks, nobody is told of an error of ours, nor refused what is his."""
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import Close, Connect, History, Read, Send
+from tests.faults.events import Close, Connect, Read, Send
+from tests.faults.history import History
 
 # None: the connection broke. 4401 is a token that could not be renewed in time.
 CLOSES = frozenset({None, 1000, 1001, 1012, 1013, 4401, 4408})

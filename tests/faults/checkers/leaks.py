@@ -3,7 +3,8 @@
 from math import inf
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import History, Mark, Member, Read, Receive, Room, Send
+from tests.faults.events import Change, Changed, Mark, Member, Read, Receive, Room, Send
+from tests.faults.history import History
 
 SETTLING_SECONDS = 2.0  # for what was frozen to carry out what it still had
 
@@ -22,6 +23,8 @@ def check_leaks(history: History) -> Verdict:
     outside = _absences(history)
     members = {room.room: set(room.members) for room in history.of(Room)}
     sent = {send.key: send.t for send in history.of(Send) if send.type == "invoke"}
+    changes = [change for change in history.of(Change) if change.type == "invoke"]
+    changed = {(change.room, change.seq, change.version): change.t for change in changes}
     asked: dict[tuple[str, str], float] = {}
 
     def absent(user: str, room: str, now: float) -> Outside | None:
@@ -36,6 +39,11 @@ def check_leaks(history: History) -> Verdict:
             span = absent(event.user, event.room, event.t)
             if span is not None and sent.get(event.key, inf) > span.since:
                 verdict.bad(f"{event.client} got {event.key}, {event.seq} of room {event.room}, at {event.t:.3f} s")
+        elif isinstance(event, Changed):
+            verdict.looked_at += 1
+            span = absent(event.user, event.room, event.t)
+            if span is not None and changed.get((event.room, event.seq, event.version), inf) > span.since:
+                verdict.bad(f"{event.client} got a change of {event.seq} of room {event.room}, at {event.t:.3f} s")
         elif isinstance(event, Read) and event.type == "invoke":
             asked[event.client, event.room] = event.t
         elif isinstance(event, Read) and event.type == "ok":

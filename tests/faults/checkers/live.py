@@ -1,7 +1,8 @@
 """live gap or repeat: on every connection, each room's messages come one after the other from where the client was."""
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import Close, Connect, History, Mark, Presence, Receive
+from tests.faults.events import Close, Connect, Left, Mark, Presence, Receive
+from tests.faults.history import History
 
 
 def check_live(history: History) -> Verdict:
@@ -59,7 +60,8 @@ def _finish(
 ) -> None:
     """Long after the last fault, everybody who is connected has everything."""
     last = {room: max(entries, default=0) for room, entries in history.stored().items()}
-    for client in sorted({connect.client for connect in history.of(Connect)} - open_now.keys()):
+    left = {event.client for event in history.of(Left)}
+    for client in sorted({connect.client for connect in history.of(Connect)} - open_now.keys() - left):
         verdict.bad(f"{client} is not connected in the end")
     for (client, room), seq in positions.items():
         if client in open_now and seq < last.get(room, 0):

@@ -1,7 +1,8 @@
 """acked-lost: what was acknowledged is stored."""
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import History, Send
+from tests.faults.events import Send
+from tests.faults.history import History
 
 
 def check_lost(history: History) -> Verdict:

@@ -1,7 +1,8 @@
 """phantom: what is stored or delivered was sent, by him, to that room, and not refused."""
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import History, Receive, Send
+from tests.faults.events import Receive, Send
+from tests.faults.history import History
 
 
 def check_phantoms(history: History) -> Verdict:

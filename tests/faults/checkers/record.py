@@ -1,7 +1,8 @@
 """record: what happened is in Kafka: each message at least once, and those of a room in order."""
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import Arrival, Fault, History, Recorded, Send
+from tests.faults.events import Arrival, Fault, Recorded, Send
+from tests.faults.history import History
 
 CREATED = "message.created"
 

@@ -1,7 +1,8 @@
 """rolling: a polite restart of the pods, with nothing else broken, costs a reconnect and no error."""
 
 from tests.faults.checkers.verdict import Verdict
-from tests.faults.history import Close, Connect, Fault, History, Mark, Read, Send
+from tests.faults.events import Close, Connect, Fault, Mark, Read, Send
+from tests.faults.history import History
 
 GOING_AWAY = frozenset({1001, 1012})
 RECONNECT_SECONDS = 10.0

@@ -2,24 +2,35 @@
 
 from typing import Self
 
-from tests.faults.history import (
+import msgspec
+
+from tests.faults.events import (
     Arrival,
+    Change,
+    Changed,
     Close,
     Connect,
     Entry,
     Event,
     Fault,
-    History,
+    Friends,
+    Left,
+    Listing,
     Mark,
+    Marking,
     Member,
     Presence,
     Read,
+    Receipt,
     Receive,
     Recorded,
     Room,
     Send,
+    Sight,
     Type,
 )
+from tests.faults.history import History
+from tests.faults.presence import GONE_SECONDS
 
 ROOM = "r"
 
@@ -58,12 +69,13 @@ class Story:
         for key in keys:
             self.stored.append(Entry(len(self.stored) + 1, f"id-{key}", key, sender))
 
-    def connect(self, client: str, seq: int, *, asked: int | None = None, connection: str = "c") -> None:
-        """A client is let in; the server is at `seq`, the client has asked to go on from `asked`."""
+    def connect(self, client: str, seq: int | None, *, asked: int | None = None, connection: str = "c") -> None:
+        """A client is let in; the server is at `seq`, or has no room for it; it has asked to go on from `asked`."""
         positions = {} if asked is None else {ROOM: asked}
         self.events.append(Connect(self.now(), "invoke", client, client, positions=positions))
+        rooms = {} if seq is None else {ROOM: seq}
         self.events.append(
-            Connect(self.now(), "ok", client, client, connection, positions=positions, rooms={ROOM: seq}, seconds=0.1)
+            Connect(self.now(), "ok", client, client, connection, positions=positions, rooms=rooms, seconds=0.1)
         )
 
     def close(self, client: str, code: int | None = None, *, connection: str = "c") -> None:
@@ -89,6 +101,47 @@ class Story:
         self.events.append(Read(self.now(), "invoke", client, client, ROOM, final=final))
         number = len(self.stored) if count is None else count
         self.events.append(Read(self.now(), "ok", client, client, ROOM, number, list(entries), final=final))
+
+    def change(self, kind: Type, key: str, seq: int, version: int, *, rev: int = 0, user: str = "alice") -> None:
+        """A message is edited or deleted, or that is answered."""
+        self.events.append(Change(self.now(), kind, user, user, ROOM, seq, key, version, rev))
+
+    def changed(self, client: str, seq: int, version: int, rev: int) -> None:
+        """A client is told of it."""
+        self.events.append(Changed(self.now(), client, client, "c", ROOM, seq, version, rev))
+
+    def restore(self, seq: int, version: int) -> None:
+        """What the room holds in the end is a changed message."""
+        self.stored[seq - 1] = msgspec.structs.replace(self.stored[seq - 1], version=version)
+
+    def marking(self, kind: Type, user: str, seq: int = 0) -> None:
+        """Somebody says how far he has read, or has the answer."""
+        self.events.append(Marking(self.now(), kind, user, user, ROOM, seq))
+
+    def receipt(self, client: str, user: str, seq: int) -> None:
+        """A client is told how far somebody has read."""
+        self.events.append(Receipt(self.now(), client, ROOM, user, seq))
+
+    def listing(self, user: str, unread: int, last_seq: int, read_seq: int) -> None:
+        """Somebody finds the room among his rooms."""
+        self.events.append(Listing(self.now(), user, ROOM, unread, last_seq, read_seq))
+
+    def friends(self, *users: str) -> None:
+        """These are told when the other one comes or goes."""
+        self.events.append(Friends(self.now(), list(users)))
+
+    def sight(self, client: str, friend: str, *, online: bool) -> None:
+        """A client is told so."""
+        self.events.append(Sight(self.now(), client, client, friend, online))
+
+    def finds(self, user: str, friend: str, *, online: bool) -> None:
+        """Somebody finds his friend so, over HTTP."""
+        self.events.append(Listing(self.now(), user, "direct", 0, 0, 0, friend, online))
+
+    def leave(self, client: str, *, connection: str = "c") -> None:
+        """A connection ends, and its client does not come back."""
+        self.close(client, connection=connection)
+        self.events.append(Left(self.now(), client, client))
 
     def skip(self, seconds: float) -> None:
         """Nothing happens for a while."""
@@ -152,4 +205,35 @@ def good() -> Story:
     read = story.events[reads[0]]
     assert isinstance(read, Read)
     story.events[reads[0]] = Read(read.t, "ok", "alice", "alice", ROOM, 2, story.stored[:2])
+    return story
+
+
+def eventful() -> Story:
+    """The good one, in which a message is changed, the room is read, friends are seen, Carol comes and Dave goes."""
+    story = good()
+    story.friends("alice", "bob")
+    story.friends("bob", "dave")
+    story.connect("dave", 3, connection="e")
+    story.sight("alice", "bob", online=True)
+    story.sight("bob", "alice", online=True)
+    story.sight("bob", "dave", online=True)
+    story.leave("dave", connection="e")
+    story.change("invoke", "one", 1, 1)
+    story.change("ok", "one", 1, 1, rev=1)
+    for client in ("alice", "bob"):
+        story.changed(client, 1, 1, 1)
+    story.restore(1, 1)
+    story.marking("invoke", "bob", 3)
+    story.receipt("alice", "bob", 3)
+    story.connect("carol", None, connection="f")
+    story.member("invoke", "carol", added=True)
+    story.presence("carol", "created", 3)
+    story.member("ok", "carol", added=True)
+    story.skip(GONE_SECONDS)
+    story.sight("bob", "dave", online=False)
+    story.listing("alice", 1, 3, 2)
+    story.listing("bob", 0, 3, 3)
+    story.listing("carol", 0, 3, 3)
+    story.finds("alice", "bob", online=True)
+    story.finds("bob", "dave", online=False)
     return story

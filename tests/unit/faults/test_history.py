@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.faults.history import Entry, Writer, load
+from tests.faults.events import Entry
+from tests.faults.history import Writer, load
 from tests.unit.faults.story import ROOM, good
 
 

@@ -3,19 +3,19 @@
 import msgspec
 
 from tests.faults.checkers import check
-from tests.faults.history import Fault
+from tests.faults.events import Fault
 from tests.faults.report import as_json, as_text, report_of
-from tests.unit.faults.story import good
+from tests.unit.faults.story import eventful, good
 
 
 def test_a_good_history_gives_a_report_that_says_so() -> None:
-    story = good().record_all()
+    story = eventful().record_all()
     story.events.append(Fault(story.now(), "invoke", "kill", "chat-1", 1))
     history = story.end()
     report = report_of(history, check(history), seed=7)
     assert report.passed
     assert (report.acknowledged, report.violations, report.fault_count) == (3, 0, 1)
-    assert report.closes == {"none": 1}
+    assert report.closes == {"none": 2}
     text = as_text(report)
     assert "seed 7" in text
     assert "kill chat-1 x1" in text
