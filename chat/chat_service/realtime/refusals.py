@@ -19,18 +19,36 @@ DETAILS = {
 RETRY_AFTER_SECONDS = 1.0
 
 
-def is_refused(session: Session, client_id: str | None, content: str | None) -> bool:
-    """Whether a frame cannot be carried out, which it has been answered then; None is no content to look at."""
+def mistake_in(client_id: str | None, content: str | None, name: str = "content") -> tuple[ErrorCode, str] | None:
+    """What is wrong with the texts of a command, whatever Postgres says: a code and a sentence, or None.
+
+    Arguments:
+        content: None if the command has none.
+        name: what the client calls it.
+    """
     mistake = None if content is None else policy.content_mistake(content)
     if client_id is not None and not policy.is_client_id(client_id):
-        session.bad_frame(f"client_id has 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters", None)
-    elif mistake == "too_long":
-        session.write(protocol.error(ErrorCode.TOO_LONG, DETAILS[ErrorCode.TOO_LONG], client_id=client_id))
-    elif mistake is not None:
-        session.bad_frame("content is empty" if mistake == "empty" else "U+0000 is not allowed", client_id)
-    else:
+        return ErrorCode.BAD_FRAME, f"client_id has 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters"
+    if mistake == "too_long":
+        return ErrorCode.TOO_LONG, DETAILS[ErrorCode.TOO_LONG]
+    if mistake is not None:
+        return ErrorCode.BAD_FRAME, f"{name} is empty" if mistake == "empty" else "U+0000 is not allowed"
+    return None
+
+
+def is_refused(session: Session, client_id: str | None, content: str | None) -> bool:
+    """Whether a frame cannot be carried out, which it has been answered then; None is no content to look at."""
+    mistake = mistake_in(client_id, content)
+    if mistake is None:
         session.good_frame()
         return False
+    code, detail = mistake
+    if client_id is not None and not policy.is_client_id(client_id):
+        client_id = None  # it names nothing
+    if code is ErrorCode.BAD_FRAME:
+        session.bad_frame(detail, client_id)
+    else:
+        session.write(protocol.error(code, detail, client_id=client_id))
     return True
 
 

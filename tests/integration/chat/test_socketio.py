@@ -236,6 +236,31 @@ async def test_who_says_nothing_of_resuming_hears_what_is_new_after_a_moment(
         assert await hers.until("room.reset") == {"room": room, "last_seq": 2, "rev": 0}
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"content": "x" * 4001}, "too_long"),
+        ({"content": " \n"}, "bad_frame"),
+        ({"content": "a\0b"}, "bad_frame"),
+        ({"content": "hello", "client_id": "x" * 65}, "bad_frame"),
+    ],
+    ids=["too long", "empty", "nul", "client_id"],
+)
+async def test_a_text_that_cannot_be_is_refused_in_the_acknowledgement(
+    pods: Pods, people: People, wrong: dict[str, str], code: str
+) -> None:
+    alice, bob = people(2)
+    room = str(await pods[0].direct(alice, bob))
+    async with connected(pods[0], alice) as hers:
+        for event, fields in (("chat.message", {}), ("chat.edit", {"seq": 1})):
+            reply = await hers.call(event, {"room": room, **fields, **wrong})
+            assert reply["error"]["code"] == code
+            assert reply["error"]["detail"]
+        assert hers.all("error") == []
+        assert await hers.call("chat.message", {"room": room, "content": "hello"}) == {}
+        assert (await hers.until("chat.ack"))["seq"] == 1
+
+
 async def test_a_client_counts_as_a_socket(pods: Pods, people: People, auth: FakeAuth) -> None:
     alice, bob = people(2)
     room = await pods[0].direct(alice, bob)

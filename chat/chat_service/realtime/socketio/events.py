@@ -1,18 +1,17 @@
 """What a client may ask for by an event, and what its acknowledgement says. No I/O."""
 
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias, get_args
+from typing import Annotated, TypeAlias, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
 
 from chassis.problems import Problem
 
-from ... import policy
 from ...model import Seq
 from .. import protocol
 from ..codes import ErrorCode
-from ..refusals import DETAILS
+from ..refusals import DETAILS, mistake_in
 from .packets import Event
 from .shapes import Failed
 
@@ -77,6 +76,7 @@ REQUESTS: Mapping[str, type[Request]] = {
     "auth.refresh": AuthRefresh,
     "auth.resume": AuthResume,
 }
+Wish = TypeVar("Wish", bound=Request | protocol.Command)
 _COMMANDS = {str(model.__struct_config__.tag) for model in get_args(protocol.Command)}
 
 
@@ -134,7 +134,7 @@ def read(event: Event) -> Request | protocol.Command:
             return checked(msgspec.convert(event.argument, model))
         if event.name in _COMMANDS:
             data = {} if event.argument is None else event.argument
-            return protocol.decode(msgspec.json.encode({"type": event.name, "data": data}))
+            return checked(protocol.decode(msgspec.json.encode({"type": event.name, "data": data})))
     except (msgspec.ValidationError, RecursionError) as error:
         raise Mistaken(str(error)) from None
     except protocol.BadFrame as bad:
@@ -142,20 +142,22 @@ def read(event: Event) -> Request | protocol.Command:
     raise Mistaken("there is no such event")
 
 
-def checked(request: Request) -> Request:
-    """The request, if its texts can be what they should.
+def checked(request: Wish) -> Wish:
+    """What is asked for, if its texts can be what they should.
 
     Raises:
         Refused: they cannot.
     """
+    mistake = None
     if isinstance(request, StartPrivateChat) and "\x00" in request.user:
         raise Mistaken("U+0000 is not allowed")
     if isinstance(request, SendMessage):
-        mistake = policy.content_mistake(request.message)
-        if mistake == "too_long":
-            raise refusal(ErrorCode.TOO_LONG)
-        if mistake is not None:
-            raise Mistaken("message is empty" if mistake == "empty" else "U+0000 is not allowed")
-        if request.client_id is not None and not policy.is_client_id(request.client_id):
-            raise Mistaken(f"client_id has 1 to {policy.MAX_CLIENT_ID_CHARACTERS} characters")
+        mistake = mistake_in(request.client_id, request.message, "message")
+    elif isinstance(request, (protocol.Send, protocol.Edit)):
+        mistake = mistake_in(request.data.client_id, request.data.content)
+    elif isinstance(request, protocol.Delete):
+        mistake = mistake_in(request.data.client_id, None)
+    if mistake is not None:
+        code, detail = mistake
+        raise Mistaken(detail) if code is ErrorCode.BAD_FRAME else Refused(code.value, detail)
     return request
