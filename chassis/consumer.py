@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge, Histogram
 
 from . import metrics, postgres
+from .background import paused
 from .kafka import (
     CLOSE_SECONDS,
     REQUEST_SECONDS,
@@ -22,7 +23,6 @@ from .kafka import (
     ended,
     ensure_topics,
     milliseconds,
-    paused,
     tame,
     translated,
 )

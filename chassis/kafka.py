@@ -4,7 +4,6 @@ aiokafka's own waits have no bound while a broker is away (aiokafka#1101), so ev
 """
 
 import asyncio
-import contextlib
 import logging
 import ssl
 import time
@@ -170,14 +169,6 @@ class Backoff:
         """How long to wait now, in seconds."""
         seconds, self._seconds = self._seconds, min(2 * self._seconds, LAST_BACKOFF_SECONDS)
         return seconds
-
-
-async def paused(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait; at once True when `stopping` is set."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    return stopping.is_set()
 
 
 @asynccontextmanager

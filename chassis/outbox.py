@@ -24,7 +24,8 @@ import asyncpg
 from prometheus_client import Counter, Gauge
 
 from . import metrics, postgres
-from .kafka import CLOSE_SECONDS, Backoff, Kafka, KafkaAway, KafkaRefuses, ended, paused
+from .background import paused
+from .kafka import CLOSE_SECONDS, Backoff, Kafka, KafkaAway, KafkaRefuses, ended
 from .outbox_rows import Row, delete_sent, mark_sent, measure_unsent, select_unsent, unmark_sent
 from .producer import Producer
 

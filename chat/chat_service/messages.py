@@ -15,6 +15,7 @@ from .model import Message, PersonRow, RoomRow, user_of
 from .realtime.bells import Bells
 from .realtime.ledger import Entry, Ledger, Outcome
 from .realtime.live import encode_user
+from .store import marks as mark_store
 from .store import messages as message_store
 from .store import rooms as room_store
 from .views import Online, view_messages
@@ -94,7 +95,7 @@ class Messages:
             NotFound: he is no member.
         """
         async with self._database.connection() as connection:
-            marked = await room_store.update_read_seq(connection, room_id, member_id, None, uuid7())
+            marked = await mark_store.update_read_seq(connection, room_id, member_id, None, uuid7())
         if marked is None:
             raise NotFound("There is no such room.", code="room_not_found")
         seq, moved = marked

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from chassis import background, postgres
-from chassis.kafka import Backoff, paused
+from chassis.background import paused
+from chassis.kafka import Backoff
 
 logger = logging.getLogger(__name__)
 

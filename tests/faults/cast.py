@@ -34,7 +34,7 @@ class Size(msgspec.Struct, frozen=True):
     seconds: int = 2  # talkers with a second device, that only listens
     readers: int = 3
     socketio: int = 2  # who talk over Socket.IO, in a room each
-    mayflies: int = 6  # who do not come back when their connection ends
+    mayflies: int = 4  # who do not come back when their connection ends
     rate: float = 250.0  # messages a second, of all together
 
 
@@ -81,16 +81,16 @@ class Cast:
         others = [f"sio{number}" for number in range(size.socketio)]
         mayflies = [f"mayfly{number}" for number in range(size.mayflies)]
         users = [*talkers, *readers, *others, *mayflies, "guest", "lodger", "eve"]
-        names = (f"{user}-{secrets.token_hex(4)}" for user in users)
-        accounts = await asyncio.gather(*(parley.register(name, PASSWORD) for name in names))
-        for user, account in zip(users, accounts, strict=True):
+        for user in users:
+            account = await parley.register(f"{user}-{secrets.token_hex(4)}", PASSWORD)
             self._accounts[user] = account
             self._world.user_names[account.id] = user
         for number in range(size.rooms):
             await self._make_room(f"room{number}", talkers, readers, others)
         friends = [(user, talkers[(index + 1) % len(talkers)]) for index, user in enumerate(talkers)]
         friends += [(user, talkers[index % len(talkers)]) for index, user in enumerate((*mayflies, *others))]
-        await asyncio.gather(*(self._befriend(user, friend) for user, friend in friends))
+        for user, friend in friends:
+            await self._befriend(user, friend)
         for index, user in enumerate(talkers):
             self._add(user, user, patient=index % 3 == 2)
         for user in talkers[: size.seconds]:
@@ -163,7 +163,7 @@ class Cast:
 
     def storm(self) -> None:
         """All sockets are dropped at once."""
-        for client in self.clients:
+        for client in (*self.clients, *self._mayflies):
             client.session.reconnect()
         for other in self._socketio:
             other.drop()

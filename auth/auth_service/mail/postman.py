@@ -1,7 +1,6 @@
 """Sends what is in the queue: at least once, again after a while when the mail server is away, until it is too late."""
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -10,6 +9,7 @@ import msgspec
 from prometheus_client import Counter, Gauge
 
 from chassis import background, metrics
+from chassis.background import paused
 from chassis.postgres import Connection, Postgres, is_away
 
 from .. import policy
@@ -95,9 +95,7 @@ class Postman:
                 else:
                     logger.exception("the postman stumbled")
             if not full and not self._stopping:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._queue.nudged.wait()
+                await paused(self._queue.nudged, POLL_SECONDS)
 
     async def _empty(self, server: SmtpServer) -> bool:
         """Send a batch. Returns whether there may be more at once."""

@@ -6,10 +6,9 @@ without another bell in the room they would find out a minute later, by comparin
 """
 
 import asyncio
-import contextlib
 from uuid import UUID
 
-from chassis.background import end
+from chassis.background import Worker, paused
 from contracts import keys
 
 from .bells import Bells
@@ -22,7 +21,7 @@ KEEP_SECONDS = 10.0  # at least, at most twice that: more than it takes to notic
 RETRY_SECONDS = 0.5
 
 
-class Again:
+class Again(Worker):
     """Remembers and rings again.
 
     Arguments:
@@ -40,15 +39,6 @@ class Again:
         self._channels: set[bytes] = set()  # of rooms, of the time before; feed and bells have those of now
         self._memberships: dict[tuple[UUID, UUID], bool] = {}
         self._asked = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to remember."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """End."""
-        await end(self._task)
 
     def ask(self) -> None:
         """Redis is back: ring again."""
@@ -56,10 +46,7 @@ class Again:
 
     async def _run(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(KEEP_SECONDS):
-                    await self._asked.wait()
-            if self._asked.is_set():
+            if await paused(self._asked, KEEP_SECONDS):
                 self._asked.clear()
                 await self._ring()
             elif self._broker.up:

@@ -65,7 +65,7 @@ class Arrivals:
         try:
             async with self._database.connection() as connection:
                 rooms_rev, memberships = await member_store.select_memberships(connection, user.id)
-            rooms = await self._feed.open_rooms(membership.room_id for membership in memberships)
+            rooms = await self._feed.rooms.open(membership.room_id for membership in memberships)
         except BaseException:
             self._broker.unsubscribe([channel])
             raise
@@ -74,7 +74,7 @@ class Arrivals:
     def abandon(self, opening: Opening) -> None:
         """The socket was not accepted after all."""
         for room in opening.rooms:
-            self._feed.release(room)
+            self._feed.rooms.release(room)
         self._broker.unsubscribe([keys.user_channel(opening.user.id).encode()])
 
     def begin(self, session: Session, opening: Opening, wanted: Wanted) -> None:
@@ -137,7 +137,7 @@ class Arrivals:
                 self._spawn(session, self._catch_up.chase(session, room, known, rev), room)
             else:
                 self._hub.attach(session, room)
-                self._feed.release(room)
+                self._feed.rooms.release(room)
         for room_id in {*positions, *([history_of] if history_of else [])} - session.rooms:
             if not self.is_arriving(session, room_id):
                 session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
@@ -149,12 +149,12 @@ class Arrivals:
             opening, _, timer = waiting
             timer.cancel()
             for room in opening.rooms:
-                self._feed.release(room)
+                self._feed.rooms.release(room)
         for room_id in tuple(session.rooms):
             left = self._hub.rooms.get(room_id)
             if left is not None:
                 self._hub.detach(session, left)
-                self._feed.close_if_unused(left)
+                self._feed.rooms.close_if_unused(left)
         self._hub.remove_session(session)
         self._presence.left(session)
         self._broker.unsubscribe([keys.user_channel(session.user_id).encode()])
@@ -173,7 +173,7 @@ class Arrivals:
             row = await room_store.select_room(connection, session.user_id, room_id)
         if row is None:
             return False
-        [room] = await self._feed.open_rooms([room_id])
+        [room] = await self._feed.rooms.open([room_id])
         try:
             while room.seq < row.last_seq:
                 await self._feed.repairs.catch_up(room)
@@ -190,7 +190,7 @@ class Arrivals:
             else:
                 await self._history.write_since(session, room, since)
         finally:
-            self._feed.release(room)
+            self._feed.rooms.release(room)
         return True
 
     async def added(self, session: Session, room_id: UUID, view: Room) -> None:
@@ -198,12 +198,12 @@ class Arrivals:
         if room_id in session.rooms or self.is_arriving(session, room_id):
             return
         with self._on_the_way(session, room_id):
-            [room] = await self._feed.open_rooms([room_id])
+            [room] = await self._feed.rooms.open([room_id])
             try:
                 session.write(protocol.frame(events.RoomCreated(view)))
                 await self._catch_up.chase(session, room, Known.now(room, view.joined_seq, view.rev), -1)
             finally:
-                self._feed.release(room)
+                self._feed.rooms.release(room)
 
     async def arrived(self, session: Session, room_id: UUID) -> None:
         """Wait while somebody brings the session into the room, though not for ever."""
@@ -219,7 +219,7 @@ class Arrivals:
             arriving.cancel()
         elif room is not None and room_id in session.rooms:
             self._hub.detach(session, room)
-            self._feed.close_if_unused(room)
+            self._feed.rooms.close_if_unused(room)
         elif not self._forget(session, room_id):
             return
         session.write(protocol.frame(events.RoomRemoved(events.InRoom(room_id))))
@@ -255,7 +255,7 @@ class Arrivals:
         opening = waiting[0]
         [room] = [room for room in opening.rooms if room.id == room_id]
         opening.rooms.remove(room)
-        self._feed.release(room)
+        self._feed.rooms.release(room)
         return True
 
     @contextlib.contextmanager
@@ -277,7 +277,7 @@ class Arrivals:
         def arrived(task: asyncio.Task[None]) -> None:
             if self._arriving.get(place) is task:
                 del self._arriving[place]
-            self._feed.release(room)
+            self._feed.rooms.release(room)
 
         task = self._arriving[place] = asyncio.get_running_loop().create_task(self._arrive(session, arriving))
         task.add_done_callback(arrived)

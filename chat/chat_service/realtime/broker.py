@@ -7,7 +7,6 @@ missed.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
@@ -17,6 +16,8 @@ from urllib.parse import urlsplit
 
 import hiredis
 from prometheus_client import Counter, Gauge
+
+from chassis.background import paused
 
 from .redis_link import CONNECT_SECONDS, Link, encode, open_link
 from .topology import CLASSIC, SHARDED, Topology, classic, sharded
@@ -84,9 +85,7 @@ class Broker:
     async def start(self) -> None:
         """Begin to connect, and give it a moment; Redis need not be there."""
         self._runner = asyncio.create_task(self._run())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await self._first_up.wait()
+        await paused(self._first_up, CONNECT_SECONDS)
 
     async def stop(self) -> None:
         """Close all connections, after what was published is written."""

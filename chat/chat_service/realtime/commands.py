@@ -13,7 +13,7 @@ from chassis.problems import Problem
 from chassis.revocations import Guard
 from chassis.times import rfc3339
 
-from ..store import rooms as room_store
+from ..store import marks as mark_store
 from . import events, protocol
 from .arrivals import Arrivals
 from .bells import Bells
@@ -101,7 +101,7 @@ class Commands:
 
     async def _read(self, session: Session, data: protocol.ReadData) -> None:
         async with self._database.connection() as connection:
-            marked = await room_store.update_read_seq(connection, data.room, session.user_id, data.seq, uuid7())
+            marked = await mark_store.update_read_seq(connection, data.room, session.user_id, data.seq, uuid7())
         if marked is None:
             session.write(not_a_member(None))
             return
@@ -112,7 +112,7 @@ class Commands:
 
     async def _received(self, session: Session, data: protocol.ReceivedData) -> None:
         async with self._database.connection() as connection:
-            marked = await room_store.update_delivered_seq(connection, data.room, session.user_id, data.seq)
+            marked = await mark_store.update_delivered_seq(connection, data.room, session.user_id, data.seq)
         if marked is None:
             session.write(not_a_member(None))
             return

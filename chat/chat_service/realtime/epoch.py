@@ -59,7 +59,7 @@ class Epoch:
             await asyncio.gather(before, return_exceptions=True)
         while self._feed is not None:
             try:
-                await self._feed.reset()
+                await self._feed.rooms.reset()
                 return
             except Exception as error:
                 if not postgres.is_away(error):

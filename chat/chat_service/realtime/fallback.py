@@ -12,22 +12,19 @@ from typing import Any
 from quart import websocket
 
 from . import wire
+from .queued import QueuedTransport
 from .session import Session
 
 
-class QuartTransport(asyncio.Transport):
+class QuartTransport(QueuedTransport):
     """What a session writes to."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self._session = session
+        super().__init__(session)
         self._waiting: asyncio.Queue[tuple[int, bytes]] = (
             asyncio.Queue()
         )  # bounded by the session, which looks at `size`
         self._size = 0
-        self._high = self._low = 64 * 1024
-        self._paused = False
-        self._closing = False
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         """Queue the frames in `data`."""
@@ -38,25 +35,11 @@ class QuartTransport(asyncio.Transport):
                 self._size += len(payload)
                 self._waiting.put_nowait((opcode, payload))
                 self._closing = opcode == wire.CLOSE
-        if self._size > self._high and not self._paused:
-            self._paused = True
-            self._session.pause_writing()
+        self.added()
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """See asyncio.WriteTransport."""
-        self._high, self._low = high or self._high, low or self._low
-
-    def get_write_buffer_size(self) -> int:
+    def waiting(self) -> int:
         """Bytes that Quart has not taken yet."""
         return self._size
-
-    def can_write_eof(self) -> bool:
-        """A WebSocket has no half-close."""
-        return False
-
-    def is_closing(self) -> bool:
-        """Whether nothing more can be written."""
-        return self._closing
 
     def close(self) -> None:
         """End after what is queued."""
@@ -78,9 +61,7 @@ class QuartTransport(asyncio.Transport):
                 return
             await websocket.send(payload.decode())
             self._size -= len(payload)
-            if self._paused and self._size < self._low:
-                self._paused = False
-                self._session.resume_writing()
+            self.taken()
 
 
 async def serve(session: Session) -> None:

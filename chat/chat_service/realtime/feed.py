@@ -6,9 +6,8 @@ that a pod works on while Redis is away; then it polls for what others commit.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -16,19 +15,16 @@ from prometheus_client import Counter
 from chassis.postgres import Postgres
 from contracts import keys
 
-from ..store import rooms as room_store
-from . import events, protocol
-from .broker import Broker, BrokerAway
+from .broker import Broker
 from .frames import live_message
 from .hub import Hub, LiveRoom
 from .ledger import Entry, Outcome
 from .live import LiveChange, LiveMessage, parse_bell, parse_change
+from .open_rooms import OpenRooms
 from .repair import Repairs
 
 logger = logging.getLogger(__name__)
 
-SLICE = 500  # rooms read at once
-NOT_OPENED = "the room could not be opened"
 MAX_HELD = 1000  # messages of one room that wait for a gap to close; more are read again from Postgres
 
 bells = Counter("parley_feed_bells_total", "Bells by what was done with them", ["action"])
@@ -50,11 +46,12 @@ class Feed:
         self._hold_seconds = hold_seconds
         self._broker: Broker | None = None
         self.rung: set[bytes] = set()  # channels of rooms that others were told of, or should have been; see Again
-        self.repairs = Repairs(database, hub, self._release, self.close_if_unused)
+        self.repairs = Repairs(database, hub, self._release, lambda room: self.rooms.close_if_unused(room))
+        self.rooms = OpenRooms(database, hub, self.repairs, self._release)
 
     def use(self, broker: Broker) -> None:
         """The bell; it needs the feed's callbacks, so it comes second."""
-        self._broker = broker
+        self._broker = self.rooms.broker = broker
 
     async def start(self) -> None:
         """Nothing: a feed lives from what it hears."""
@@ -203,105 +200,6 @@ class Feed:
             if isinstance(room.repair, asyncio.TimerHandle):
                 room.repair.cancel()
                 room.repair = None
-
-    # --- opening and closing rooms ------------------------------------------------------------------------------------
-
-    async def open_rooms(self, ids: Iterable[UUID]) -> list[LiveRoom]:
-        """Have these rooms live, subscribed before their position is read, so that nothing falls between.
-
-        Each returned room is held once: `release` it after attaching.
-
-        Raises:
-            what Postgres raises when it is away; nothing is held then.
-        """
-        rooms, fresh = [], []
-        for room_id in ids:
-            room = self._hub.rooms.get(room_id)
-            if room is None:
-                room = LiveRoom(room_id, keys.room_channel(room_id).encode())
-                room.opening = asyncio.get_running_loop().create_future()
-                self._hub.add_room(room)
-                fresh.append(room)
-            room.holders += 1
-            rooms.append(room)
-        try:
-            if fresh:
-                await self._open(fresh)
-            for room in rooms:
-                if room.opening is not None:
-                    await asyncio.shield(room.opening)
-                if room.seq < 0:  # who opened it gave up while we were reading others
-                    raise OSError(NOT_OPENED)
-        except BaseException:
-            for room in fresh:
-                if room.seq < 0:
-                    self._abandon(room)
-            for room in rooms:
-                self.release(room)
-            raise
-        return rooms
-
-    async def _open(self, rooms: list[LiveRoom]) -> None:
-        if self._broker is not None:
-            with contextlib.suppress(BrokerAway):  # then it polls
-                await self._broker.subscribe(room.channel for room in rooms)
-        async with self._database.connection() as connection:
-            positions = await room_store.select_positions(connection, [room.id for room in rooms])
-        found = {room_id: (seq, rev) for room_id, seq, rev in positions}
-        for room in rooms:
-            room.seq, room.rev = found.get(room.id, (0, 0))
-            opening, room.opening = room.opening, None
-            if opening is not None and not opening.done():
-                opening.set_result(None)
-            if room.held:
-                self._release(room)
-            if room.held or room.heard_rev > room.rev or room.heard_seq > room.seq:
-                self.repairs.start(room, "opened")
-
-    async def reset(self) -> None:
-        """Forget all positions and take those that Postgres has now; sessions stay attached and are told.
-
-        Raises:
-            what Postgres raises when it is away; those rooms that were reset stay so, and it may be called again.
-        """
-        rooms = [room for room in self._hub.rooms.values() if room.seq >= 0]
-        for start in range(0, len(rooms), SLICE):
-            part = rooms[start : start + SLICE]
-            async with self._database.connection() as connection:
-                positions = await room_store.select_positions(connection, [room.id for room in part])
-            found = {room_id: (seq, rev) for room_id, seq, rev in positions}
-            for room in part:
-                room.seq, room.rev = found.get(room.id, (0, 0))
-                room.held = None
-                room.heard_seq = room.heard_rev = 0
-                self._hub.frame(room, protocol.frame(events.RoomReset(events.Reset(room.id, room.seq, room.rev))))
-
-    def _abandon(self, room: LiveRoom) -> None:
-        opening, room.opening = room.opening, None
-        if opening is not None and not opening.done():
-            opening.set_exception(OSError(NOT_OPENED))
-            opening.exception()  # it may be that nobody waits for it
-        self._close(room)
-
-    def release(self, room: LiveRoom) -> None:
-        """Let go of a room that `open_rooms` held."""
-        room.holders -= 1
-        self.close_if_unused(room)
-
-    def close_if_unused(self, room: LiveRoom) -> None:
-        """Forget the room when no session hears it or is about to."""
-        if not room.sessions and room.holders <= 0 and self._hub.rooms.get(room.id) is room:
-            self._close(room)
-
-    def _close(self, room: LiveRoom) -> None:
-        if self._hub.rooms.get(room.id) is not room:
-            return
-        self._hub.remove_room(room)
-        if isinstance(room.repair, asyncio.TimerHandle):
-            room.repair.cancel()
-            room.repair = None
-        if self._broker is not None:
-            self._broker.unsubscribe([room.channel])
 
 
 def _unreadable(channel: bytes) -> None:

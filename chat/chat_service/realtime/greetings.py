@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from chassis.background import end
+from chassis.background import Worker
 
 from ..model import Room
 from . import events, protocol
@@ -39,7 +39,7 @@ class Connection(Protocol):
         """Tie a task to the life of the session."""
 
 
-class Greetings:
+class Greetings(Worker):
     """Greets, a slice of the sockets after the other.
 
     Arguments:
@@ -53,15 +53,6 @@ class Greetings:
         self._waiting: dict[UUID, Connection] = {}
         self._told: dict[UUID, dict[UUID, int]] = {}  # by connection, until bells of before have come: whom it knows of
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to greet."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """End."""
-        await end(self._task)
 
     def expect(self, connection: Connection) -> None:
         """A connection has come, which will be greeted: from now on it is remembered whom it hears of."""

@@ -5,13 +5,13 @@ once a minute and whenever Redis comes back; who has moved gets what he is missi
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
 from chassis import postgres
+from chassis.background import paused
 from chassis.postgres import Postgres
 from chassis.problems import NotFound
 
@@ -133,9 +133,7 @@ class MembershipChanges:
 
     async def _sweep(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP_SECONDS):
-                    await self._asked.wait()
+            await paused(self._asked, SWEEP_SECONDS)
             self._asked.clear()
             try:
                 await self._compare()

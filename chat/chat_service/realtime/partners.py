@@ -14,7 +14,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
-from chassis.background import end
+from chassis.background import Worker
 from chassis.postgres import Postgres
 
 from ..model import Room
@@ -40,7 +40,7 @@ changes = Counter("parley_presence_changes_total", "Users whose coming or going 
 _online, _offline = changes.labels("online"), changes.labels("offline")
 
 
-class Partners:
+class Partners(Worker):
     """Tells, a slice of the news after the other.
 
     Arguments:
@@ -75,15 +75,6 @@ class Partners:
         self._gone_at: int | None = None  # since when bells have been lost, by Redis's clock (microseconds)
         self._missed = False
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to tell."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """End; what has not been told, another pod will tell."""
-        await end(self._task)
 
     def backlog(self) -> int:
         """How many users' news wait here."""

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from uuid import UUID
 
-from chassis.background import end
+from chassis.background import end, paused
 from chassis.redis import RedisAway
 
 from .greetings import Connection, Greetings
@@ -147,9 +147,7 @@ class Presence:
     async def _renewals(self) -> None:
         interval = self._leases.lease_seconds / 3
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(interval * random.uniform(0.9, 1)):  # noqa: S311  jitter, not a secret
-                    await self._renew.wait()
+            await paused(self._renew, interval * random.uniform(0.9, 1))  # noqa: S311  jitter, not a secret
             self._renew.clear()
             sockets = list(self._sockets.values())
             start = 0

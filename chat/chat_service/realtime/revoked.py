@@ -5,14 +5,13 @@ Redis was away writes it down a moment after that.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from uuid import UUID
 
 from redis.asyncio import Redis
 
-from chassis.background import end
+from chassis.background import Worker, paused
 from chassis.redis import RedisAway, guarded
 from contracts import keys
 
@@ -26,7 +25,7 @@ RETRY_SECONDS = 1.0  # while Redis is away, or does not know all ended logins ye
 SLICE = 500
 
 
-class RevokedSessions:
+class RevokedSessions(Worker):
     """Closes the sockets of ended logins that no bell has told of.
 
     Arguments:
@@ -39,15 +38,6 @@ class RevokedSessions:
         self._keeper = keeper
         self._asked = asyncio.Event()
         self._again = False
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to compare."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """End."""
-        await end(self._task)
 
     def ask(self) -> None:
         """Redis is back: bells may have been lost."""
@@ -57,9 +47,7 @@ class RevokedSessions:
     async def _run(self) -> None:
         wait = SWEEP_SECONDS
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._asked.wait()
+            await paused(self._asked, wait)
             self._asked.clear()
             try:
                 complete = await self.compare()

@@ -1,10 +1,10 @@
 """Comparing with Postgres what bells cannot promise: each minute, when Redis comes back, all the time without it."""
 
 import asyncio
-import contextlib
 import logging
 
 from chassis import postgres
+from chassis.background import Worker, paused
 from chassis.postgres import Postgres
 
 from ..store import rooms as room_store
@@ -19,7 +19,7 @@ POLL_SECONDS = 1.0  # while Redis is away
 SWEEP_SECONDS = 60.0
 
 
-class Sweep:
+class Sweep(Worker):
     """Finds rooms that have moved without a bell.
 
     Arguments:
@@ -35,28 +35,15 @@ class Sweep:
         self._repairs = repairs
         self._broker = broker
         self._asked = asyncio.Event()
-        self._sweeper: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to compare."""
-        self._sweeper = asyncio.create_task(self._sweep())
-
-    async def stop(self) -> None:
-        """End."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.gather(self._sweeper, return_exceptions=True)
 
     def ask(self) -> None:
         """Compare now: Redis has come or gone, so bells were missed or will be."""
         self._asked.set()
 
-    async def _sweep(self) -> None:
+    async def _run(self) -> None:
         while True:
             degraded = not self._broker.up
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS if degraded else SWEEP_SECONDS):
-                    await self._asked.wait()
+            await paused(self._asked, POLL_SECONDS if degraded else SWEEP_SECONDS)
             self._asked.clear()
             try:
                 await self._compare()

@@ -20,6 +20,7 @@ from chassis.ids import uuid7
 from chassis.postgres import SESSION_SETTINGS
 from chat_service.model import room_of
 from chat_service.store import SESSION_SETTINGS as STORE_SETTINGS
+from chat_service.store import marks as mark_store
 from chat_service.store import members as member_store
 from chat_service.store import messages as message_store
 from chat_service.store import rooms as room_store
@@ -134,9 +135,9 @@ class Store:
             [row] = await message_store.send_messages(connection, [uuid7()], [room], [user], [client_id], ["x"], [None])
             return row["outcome"], row["seq"]
         if kind == "read":
-            return await room_store.update_read_seq(connection, room, user, what, uuid7())
+            return await mark_store.update_read_seq(connection, room, user, what, uuid7())
         if kind == "received":
-            return await room_store.update_delivered_seq(connection, room, user, what)
+            return await mark_store.update_delivered_seq(connection, room, user, what)
         if kind == "add":
             return (await member_store.add_member(connection, room, user, self._users[what], MOST_MEMBERS)).outcome
         return (await member_store.remove_member(connection, room, user, user)).outcome

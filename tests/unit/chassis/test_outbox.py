@@ -11,7 +11,7 @@ import pytest
 from chassis import consumer as consumer_module
 from chassis.consumer import Consumer
 from chassis.ids import uuid7
-from chassis.kafka import Backoff, Kafka, Occasional, ended, paused
+from chassis.kafka import Backoff, Kafka, Occasional, ended
 from chassis.outbox import Lanes, OutboxRelay
 from chassis.outbox_rows import Row
 from chassis.redis import RedisAway
@@ -142,14 +142,6 @@ def test_a_backoff_doubles_up_to_its_limit_and_begins_anew() -> None:
     assert waits == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0]
     backoff.reset()
     assert backoff.following() == 0.2
-
-
-async def test_a_pause_ends_when_the_process_stops() -> None:
-    stopping = asyncio.Event()
-    assert await paused(stopping, 0.001) is False
-    pause = asyncio.create_task(paused(stopping, 60))
-    stopping.set()
-    assert await pause is True
 
 
 async def test_closing_is_bounded_and_its_errors_are_nobodys() -> None:

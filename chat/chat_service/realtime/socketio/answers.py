@@ -13,7 +13,7 @@ from chassis.times import rfc3339
 
 from ...model import PersonRow
 from ...rooms import Rooms
-from ...store import rooms as room_store
+from ...store import marks as mark_store
 from ..arrivals import ARRIVAL_SECONDS, Arrivals
 from ..bells import Bells
 from ..codes import ErrorCode
@@ -104,7 +104,7 @@ class Answers:
 
     async def _received(self, session: EventSession, request: ReceiveMessage) -> ReceiptTaken:
         async with self._database.connection() as connection:
-            marked = await room_store.update_delivered_seq(connection, request.chat_id, session.user_id, request.seq)
+            marked = await mark_store.update_delivered_seq(connection, request.chat_id, session.user_id, request.seq)
         if marked is None:
             raise refusal(ErrorCode.NOT_A_MEMBER)
         seq, moved = marked

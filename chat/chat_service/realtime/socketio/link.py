@@ -10,6 +10,7 @@ from uuid import UUID
 from engineio import packet as engine
 
 from ..codes import Advice, CloseCode
+from ..queued import QueuedTransport
 from ..session import GOODBYE_SECONDS, Limits, Session
 from . import outgoing
 from .packets import NAMESPACE
@@ -146,7 +147,7 @@ class Link:
             self._socket = None
 
 
-class EventTransport(asyncio.Transport):
+class EventTransport(QueuedTransport):
     """What a session writes to: its frames become packets in the library's queue.
 
     Arguments:
@@ -156,16 +157,12 @@ class EventTransport(asyncio.Transport):
     """
 
     def __init__(self, link: Link, session: Session, translator: outgoing.Translator) -> None:
-        super().__init__()
+        super().__init__(session)
         self._link = link
-        self._session = session
         self._translator = translator
-        self._high = self._low = 64 * 1024
-        self._paused = False
-        self._closing = False
         self._held: list[bytes] | None = None
         self._held_size = 0
-        link.queue.on_taken = self._taken
+        link.queue.on_taken = self.taken
 
     def hold(self, seconds: float) -> None:
         """Keep back what is written for a moment: the client may be about to say where it wants to go on."""
@@ -200,25 +197,16 @@ class EventTransport(asyncio.Transport):
         if written.close is not None:
             self._closing = True
             self._link.close(*written.close)
-        elif self._link.queue.size > self._high and not self._paused:
-            self._paused = True
-            self._session.pause_writing()
+        else:
+            self.added()
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """See asyncio.WriteTransport."""
-        self._high, self._low = high or self._high, low or self._low
+    def waiting(self) -> int:
+        """What was put into the queue and is not known to have been sent."""
+        return self._link.queue.size
 
     def get_write_buffer_size(self) -> int:
         """What the client has not got yet."""
         return self._link.queue.size + self._held_size
-
-    def can_write_eof(self) -> bool:
-        """There is no half-close."""
-        return False
-
-    def is_closing(self) -> bool:
-        """Whether nothing more can be written."""
-        return self._closing
 
     def close(self) -> None:
         """End after what is queued."""
@@ -230,11 +218,6 @@ class EventTransport(asyncio.Transport):
         """End at once."""
         self._closing = True
         self._link.abort()
-
-    def _taken(self) -> None:
-        if self._paused and self._link.queue.size < self._low:
-            self._paused = False
-            self._session.resume_writing()
 
 
 def _cost(packet: Any) -> int:
