@@ -12,6 +12,7 @@ from .messages import check_content
 from .model import MAX_SEQ, Message
 from .realtime.feed import Feed
 from .realtime.frames import live_change_of_row
+from .receipts import select_receipts
 from .store import messages as store
 from .store.messages import Change
 from .views import Online, view_messages
@@ -75,8 +76,10 @@ class Changes:
                 change = await store.delete_message(connection, room_id, seq, by)
             else:
                 change = await store.edit_message(connection, room_id, seq, by, content)
+            if change.message is not None:
+                receipts = await select_receipts(connection, room_id, [change.message])
         if change.outcome == "changed" and change.message is not None:
-            self._feed.message_changed(room_id, live_change_of_row(change.message, online=online))
+            self._feed.message_changed(room_id, live_change_of_row(change.message, receipts, online=online))
         elif change.outcome == "unchanged":  # by an attempt before, whose pod may have died before it rang
             self._feed.changed(room_id, change.last_seq, change.room_rev)
         return change

@@ -51,6 +51,7 @@ class Arrivals:
         self._catch_up = Chase(database, hub, feed, self._history)
         self._waiting: dict[Session, tuple[Opening, Wanted, asyncio.TimerHandle]] = {}
         self._arriving: dict[tuple[Session, UUID], asyncio.Task[Any] | None] = {}
+        self._untold: set[tuple[Session, UUID]] = set()  # of these, who does not know of the room yet
         self.epoch = ""
 
     async def prepare(self, user: User) -> Opening:
@@ -118,7 +119,7 @@ class Arrivals:
                 self._spawn(session, self._catch_up.chase(session, room, known, room.rev), room)
 
     def _enter(self, session: Session, opening: Opening, wanted: Wanted) -> None:
-        positions, history_of = wanted.positions, wanted.history_of
+        positions, history_of, is_read = wanted.positions, wanted.history_of, self._feed.repairs.under_way
         other_life = wanted.epoch is not None and wanted.epoch != self.epoch
         for room in opening.rooms:
             since, rev = positions.get(room.id), opening.memberships[room.id].rev
@@ -133,7 +134,7 @@ class Arrivals:
             if room.id == history_of and since is None:
                 known.seq = known.first = room.seq
                 self._spawn(session, self._catch_up.with_history(session, room, known, rev), room)
-            elif known.seq != room.seq or known.rev != room.rev or room.rev > rev or self._is_read(room):
+            elif known.seq != room.seq or known.rev != room.rev or room.rev > rev or is_read(room):
                 self._spawn(session, self._catch_up.chase(session, room, known, rev), room)
             else:
                 self._hub.attach(session, room)
@@ -193,17 +194,31 @@ class Arrivals:
             self._feed.rooms.release(room)
         return True
 
-    async def added(self, session: Session, room_id: UUID, view: Room) -> None:
-        """The user is in a room: tell him, and attach from where he joined, as `view` says."""
+    async def added(self, session: Session, room_id: UUID, view: Room) -> bool:
+        """The user is in a room: tell him, and attach from where he joined, as `view` says.
+
+        Returns:
+            whether the room is no longer as `view` says: bells of that may have come before he heard them.
+        """
         if room_id in session.rooms or self.is_arriving(session, room_id):
-            return
+            return False
         with self._on_the_way(session, room_id):
-            [room] = await self._feed.rooms.open([room_id])
+            self._untold.add((session, room_id))
+            try:
+                [room] = await self._feed.rooms.open([room_id])
+            finally:
+                self._untold.discard((session, room_id))
             try:
                 session.write(protocol.frame(events.RoomCreated(view)))
                 await self._catch_up.chase(session, room, Known.now(room, view.joined_seq, view.rev), -1)
+                return room.rev > view.rev
             finally:
                 self._feed.rooms.release(room)
+
+    def coming(self, room_id: UUID) -> list[Session]:
+        """Those who know of the room and are on their way into it, or will be."""
+        coming = [session for session, room in self._arriving.keys() - self._untold if room == room_id]
+        return coming + [session for session, waiting in self._waiting.items() if room_id in waiting[0].memberships]
 
     async def arrived(self, session: Session, room_id: UUID) -> None:
         """Wait while somebody brings the session into the room, though not for ever."""
@@ -226,21 +241,10 @@ class Arrivals:
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
-    def _is_read(self, room: LiveRoom) -> bool:
-        """Whether the room is being read: then nobody is attached, see Repairs."""
-        return self._feed.repairs.under_way(room)
-
     def _ready(self, session: Session, opening: Opening) -> events.Ready:
-        return events.Ready(
-            connection_id=session.connection_id,
-            user=opening.user,
-            epoch=self.epoch,
-            rooms=[
-                events.Position(room.id, room.seq, room.rev, opening.memberships[room.id].read_seq)
-                for room in opening.rooms
-            ],
-            heartbeat_s=self._heartbeat_seconds,
-        )
+        known = opening.memberships
+        rooms = [events.Position(room.id, room.seq, room.rev, known[room.id].read_seq) for room in opening.rooms]
+        return events.Ready(session.connection_id, opening.user, self.epoch, rooms, self._heartbeat_seconds)
 
     def is_arriving(self, session: Session, room_id: UUID) -> bool:
         """Whether the session is on its way into the room, or will be once it has told where to go on."""

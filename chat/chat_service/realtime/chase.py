@@ -16,6 +16,7 @@ from chassis import postgres
 from chassis.postgres import Postgres
 
 from ..model import MessageRow
+from ..receipts import Receipts, select_receipts
 from ..store import members as member_store
 from ..store import messages as message_store
 from . import events, protocol
@@ -107,7 +108,7 @@ class Chase:
                 await repairs.wait(room)
                 continue
             upto = room.rev
-            rows, changes, rev, is_member = await _patiently(
+            rows, changes, receipts, rev, is_member = await _patiently(
                 lambda: self._read(session, room, known, upto)  # noqa: B023  it is awaited before they change
             )
             if not is_member:
@@ -115,7 +116,8 @@ class Chase:
                 return
             fresh = list(takewhile(lambda row: row.seq <= room.seq and row.rev <= room.rev, rows))
             missed = [row for row in changes if known.lacks(row)]
-            _write(session, [*map(live_message_of_row, fresh), *map(live_change_of_row, missed)])
+            messages = [live_message_of_row(row, receipts) for row in fresh]
+            _write(session, [*messages, *(live_change_of_row(row, receipts) for row in missed)])
             if len(rows) < PAGE:
                 known.rev = changes[-1].rev if len(changes) == PAGE else upto
             if fresh:
@@ -126,8 +128,12 @@ class Chase:
 
     async def _read(
         self, session: Session, room: LiveRoom, known: Known, upto: int
-    ) -> tuple[Sequence[MessageRow], Sequence[MessageRow], int, bool]:
-        """(further messages, changes up to `upto`, the room's rev, whether the user is in it); the members last."""
+    ) -> tuple[Sequence[MessageRow], Sequence[MessageRow], Receipts, int, bool]:
+        """(further messages, changes up to `upto`, their receipts, the room's rev, whether the user is in it).
+
+        The members are read last. Receipts are read for his own messages and for changed ones, which he may have shown
+        as read: for what others have said they would cost as much as the room has members, for each who comes back.
+        """
         rows: Sequence[MessageRow] = []
         changes: Sequence[MessageRow] = []
         async with self._database.connection() as connection:
@@ -135,8 +141,10 @@ class Chase:
                 rows = await message_store.select_messages_after(connection, room.id, known.seq, PAGE)
             if known.rev < upto and len(rows) < PAGE:
                 changes = await message_store.select_changes(connection, room.id, known.rev, upto, PAGE)
+            looked_at = [*(row for row in rows if row.sender.id == session.user_id), *changes]
+            receipts = await select_receipts(connection, room.id, [*rows, *changes] if looked_at else [])
             rev, members = await member_store.select_fence(connection, room.id, [session.user_id])
-        return rows, changes, rev, session.user_id in members
+        return rows, changes, receipts, rev, session.user_id in members
 
 
 def _write(session: Session, messages: Iterable[LiveMessage]) -> None:

@@ -3,6 +3,7 @@
 from chassis.times import rfc3339
 
 from ..model import MessageRow, user_of
+from ..receipts import Receipts
 from . import events
 from .ledger import Entry, Outcome
 from .live import LiveChange, LiveMessage, encode_user, given_client_id, message_body
@@ -26,20 +27,21 @@ def live_message(entry: Entry, outcome: Outcome) -> LiveMessage:
     return LiveMessage(outcome.seq, outcome.rev, entry.sender_id, client_id, body)
 
 
-def live_message_of_row(row: MessageRow) -> LiveMessage:
+def live_message_of_row(row: MessageRow, receipts: Receipts) -> LiveMessage:
     """The frame of a message read from Postgres."""
-    return LiveMessage(row.seq, 0, row.sender.id, _client_id(row), _body(b"chat.message", row))
+    return LiveMessage(row.seq, 0, row.sender.id, _client_id(row), _body(b"chat.message", row, receipts))
 
 
-def live_change_of_row(row: MessageRow, *, online: bool = False) -> LiveChange:
+def live_change_of_row(row: MessageRow, receipts: Receipts, *, online: bool = False) -> LiveChange:
     """The frame of the last change of a message: `chat.edited` or `chat.deleted`; `online`: whether its author is."""
     if row.deleted_at is None:
-        return LiveChange(row.seq, row.rev, row.sender.id, _client_id(row), _body(b"chat.edited", row, online=online))
+        body = _body(b"chat.edited", row, receipts, online=online)
+        return LiveChange(row.seq, row.rev, row.sender.id, _client_id(row), body)
     deletion = events.Deletion(row.room_id, row.seq, row.id, row.rev, rfc3339(row.deleted_at) or "")
     return LiveChange(row.seq, row.rev, row.sender.id, b"", encode_json(events.ChatDeleted(deletion)), deleted=True)
 
 
-def _body(kind: bytes, row: MessageRow, *, online: bool = False) -> bytes:
+def _body(kind: bytes, row: MessageRow, receipts: Receipts, *, online: bool = False) -> bytes:
     author = encode_user(user_of(row.sender, online=online))
     ids = str(row.id).encode(), str(row.room_id).encode()
     created_at = rfc3339(row.created_at) or ""
@@ -48,7 +50,19 @@ def _body(kind: bytes, row: MessageRow, *, online: bool = False) -> bytes:
         more += b'"edited_at":%b,' % encode_json(rfc3339(row.edited_at))
     if row.deleted_at is not None:
         more += b'"deleted":true,'
-    return message_body(kind, *ids, row.seq, row.rev, author, row.content, created_at, row.reply_to, more)
+    return message_body(
+        kind,
+        *ids,
+        row.seq,
+        row.rev,
+        author,
+        row.content,
+        created_at,
+        row.reply_to,
+        more,
+        is_delivered=receipts.is_delivered(row),
+        is_read=receipts.is_read(row),
+    )
 
 
 def _client_id(row: MessageRow) -> bytes:

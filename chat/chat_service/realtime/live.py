@@ -105,17 +105,21 @@ def message_body(
     created_at: str,
     reply_to: int | None,
     more: bytes = b"",
+    *,
+    is_delivered: bool = False,
+    is_read: bool = False,
 ) -> bytes:
     """The JSON of a frame `kind` of a Message up to and including `"direction":`.
 
     Arguments:
         message_id, room: as text.
         user: as JSON.
+        is_delivered, is_read: as they stand; nobody has got what has just been said.
         more: members of the object between `reply_to` and `direction`, each with a comma behind it.
     """
     return (
         b'{"type":"%b","data":{"id":"%b","room":"%b","seq":%d,"rev":%d,"user":%b,"content":%b,'
-        b'"created_at":"%b","is_delivered":false,"is_read":false,%b%b"direction":'
+        b'"created_at":"%b","is_delivered":%b,"is_read":%b,%b%b"direction":'
         % (
             kind,
             message_id,
@@ -125,6 +129,8 @@ def message_body(
             user,
             encode_json(content),
             created_at.encode(),
+            b"true" if is_delivered else b"false",
+            b"true" if is_read else b"false",
             b"" if reply_to is None else b'"reply_to":%d,' % reply_to,
             more,
         )

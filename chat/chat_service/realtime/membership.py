@@ -82,7 +82,10 @@ class MembershipChanges:
         while not session.closing:
             try:
                 room = await self._rooms.one(session.user_id, room_id)
-                await self._arrivals.added(session, room_id, room)
+                if await self._arrivals.added(session, room_id, room):
+                    now = await self._rooms.one(session.user_id, room_id)
+                    if now.name != room.name:
+                        session.write(protocol.frame(events.RoomUpdated(now)))
                 return
             except NotFound:
                 return  # and removed again
@@ -108,12 +111,13 @@ class MembershipChanges:
         if room is None:
             return
         try:
-            views = await self._rooms.seen_by(room_id, list({session.user_id for session in room.sessions}))
+            sessions = [*room.sessions, *self._arrivals.coming(room_id)]
+            views = await self._rooms.seen_by(room_id, list({session.user_id for session in sessions}))
         except Exception as error:
             if not postgres.is_away(error):
                 logger.exception("a changed room could not be shown")
             return
-        for session in tuple(room.sessions):
+        for session in {*room.sessions, *self._arrivals.coming(room_id)}:
             view = views.get(session.user_id)
             if view is not None:
                 session.write(protocol.frame(events.RoomUpdated(view)))

@@ -15,6 +15,7 @@ from chassis import postgres
 from chassis.postgres import Postgres
 
 from ..model import MessageRow
+from ..receipts import NOTHING, Receipts, select_receipts
 from ..store import members as member_store
 from ..store import messages as message_store
 from . import events, protocol
@@ -90,6 +91,7 @@ class Repairs:
                         rev, members = await member_store.select_fence(connection, room.id, users)
                         if rev > have and len(rows) < PAGE:
                             changes = await message_store.select_changes(connection, room.id, have, rev, PAGE)
+                        receipts = await select_receipts(connection, room.id, changes)
                 except Exception as error:
                     if not postgres.is_away(error):
                         raise
@@ -98,7 +100,7 @@ class Repairs:
                 if room.rev != have:
                     continue  # it has been reset
                 self._fence(room, {user for user in users if user not in members})
-                self._deliver(room, rows, changes, rev)
+                self._deliver(room, rows, changes, receipts, rev)
                 self._release(room)
                 behind = room.seq < room.heard_seq or room.rev < max(rev, room.heard_rev)
                 if len(rows) < PAGE and not room.held and not behind:
@@ -112,12 +114,20 @@ class Repairs:
         finally:
             room.repair = None
 
-    def _deliver(self, room: LiveRoom, rows: Sequence[MessageRow], changes: Sequence[MessageRow], rev: int) -> None:
+    def _deliver(
+        self,
+        room: LiveRoom,
+        rows: Sequence[MessageRow],
+        changes: Sequence[MessageRow],
+        receipts: Receipts,
+        rev: int,
+    ) -> None:
         """Hand over messages in their present state, then the changes of others, and move on as far as that goes.
 
         Arguments:
             rows: as the messages were before the members were read.
             changes: of messages up to `rev`, in that order.
+            receipts: of these.
             rev: of the room when its members were read.
         """
         fresh = {}
@@ -125,7 +135,7 @@ class Repairs:
             if row.seq == room.seq + 1:
                 room.seq = row.seq
                 fresh[row.seq] = row.rev
-                self._hub.message(room, live_message_of_row(row))
+                self._hub.message(room, live_message_of_row(row, NOTHING))
         if len(rows) == PAGE:
             return  # there are more: what has been changed may be among them
         for row in changes:
@@ -134,7 +144,7 @@ class Repairs:
                 return
             room.rev = row.rev
             if fresh.get(row.seq) != row.rev:
-                self._hub.message(room, live_change_of_row(row))
+                self._hub.message(room, live_change_of_row(row, receipts))
         if len(changes) < PAGE:
             room.rev = max(room.rev, rev)
 

@@ -8,7 +8,7 @@ import asyncio
 import contextvars
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -86,7 +86,7 @@ class Session(asyncio.Protocol):
         self.connection_id = connection_id
         self.gateway_connection = gateway_connection
         self.rooms: set[UUID] = set()
-        self.tasks: set[asyncio.Task[None]] | None = None
+        self.tasks: set[asyncio.Task[Any]] | None = None
         self.closing = self.is_slow = False
         self.write: Callable[[bytes], None] = _discard
 
@@ -266,7 +266,7 @@ class Session(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def spawn(self, task: "asyncio.Task[None]") -> None:
+    def spawn(self, task: "asyncio.Task[Any]") -> None:
         """Tie a task to the life of this session."""
         if self.tasks is None:
             self.tasks = set()

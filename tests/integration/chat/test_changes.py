@@ -60,6 +60,40 @@ async def test_an_edit_reaches_everybody_and_is_answered(pods: tuple[Pod, Pod], 
     assert "edited_at" not in first
 
 
+async def test_an_edit_and_a_resume_say_of_ones_own_message_how_it_stands(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].direct(alice, bob)
+    for text in ("read", "arrived", "neither"):
+        await pods[0].post("/api/chat/messages/", alice, {"room": str(room), "message": text})
+    async with pods[1].connect(bob) as b:
+        await b.send("chat.read", room=str(room), seq=1)
+        await b.send("chat.received", room=str(room), seq=2)
+        await until(lambda: stands(pods[0], alice, room, [(True, True), (False, True), (False, False)]), "both marks")
+        async with pods[0].connect(alice, f"&resume={room}:0") as a:
+            resumed = [await a.next("chat.message") for _ in range(3)]
+            assert [(m["is_read"], m["is_delivered"]) for m in resumed] == [
+                (True, True),
+                (False, True),
+                (False, False),
+            ]
+            for seq, expected in ((1, (True, True)), (2, (False, True)), (3, (False, False))):
+                await edit(a, room, seq, f"edited {seq}")
+                for client in (a, b):
+                    edited = await client.next("chat.edited")
+                    assert (edited["is_read"], edited["is_delivered"]) == expected
+        async with pods[0].connect(alice, f"&resume={room}:3:0") as a:
+            changed = [await a.next("chat.edited") for _ in range(3)]
+            assert [m["is_read"] for m in changed] == [True, False, False]
+
+
+async def stands(pod: Pod, user: User, room: object, expected: list[tuple[bool, bool]]) -> bool:
+    """Whether the room's messages are read and delivered so, the oldest first."""
+    page = (await pod.get(f"/api/chat/{room}/messages/?after=0", user)).json()["results"]
+    return [(message["is_read"], message["is_delivered"]) for message in page] == expected
+
+
 async def test_a_deletion_reaches_everybody_and_leaves_no_words(pods: tuple[Pod, Pod], people: People) -> None:
     alice, bob = people(2)
     room = await pods[0].direct(alice, bob)

@@ -233,6 +233,43 @@ async def test_a_renamed_group_is_shown_to_everybody_from_his_side(pods: tuple[P
         assert (await b.next("chat.message"))["seq"] == 2
 
 
+async def rename(pod: Pod, by: User, room: object, name: str) -> None:
+    renamed = await pod.client.patch(f"/api/chat/rooms/{room}/", headers=by.headers, json={"name": name})
+    assert renamed.status_code == 200
+
+
+async def test_a_group_that_is_renamed_while_somebody_is_being_added_has_its_new_name_for_him(
+    pods: tuple[Pod, Pod], people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].group(alice)
+    arrivals = component(pods[1], "membership")._arrivals
+    added = arrivals.added
+
+    async def late(*arguments: Any) -> Any:
+        await rename(pods[0], alice, room, "ours")  # nobody on the other pod hears of that
+        return await added(*arguments)
+
+    monkeypatch.setattr(arrivals, "added", late)
+    async with pods[1].connect(bob) as b:
+        assert (await invite(pods[0], alice, room, bob)).status_code == 201
+        assert (await b.next("room.created"))["name"] != "ours"
+        assert (await b.next("room.updated"))["name"] == "ours"
+
+
+async def test_a_group_that_is_renamed_before_somebody_says_where_he_was_has_its_new_name_for_him(
+    pods: tuple[Pod, Pod], people: People
+) -> None:
+    alice, bob = people(2)
+    room = await pods[0].group(alice, bob)
+    async with pods[0].connect(bob, "&resume=frame") as b:
+        await rename(pods[0], alice, room, "ours")
+        assert (await b.next("room.updated"))["name"] == "ours"
+        await b.send("session.resume", rooms={str(room): [0, 0]})
+        await pods[0].post("/api/chat/messages/", alice, {"room": str(room), "message": "hello"})
+        assert (await b.next("chat.message"))["seq"] == 1
+
+
 async def test_roles_decide_who_may_remove_whom(pods: tuple[Pod, Pod], people: People) -> None:
     pod = pods[0]
     alice, bob, carol, eve = people(4)

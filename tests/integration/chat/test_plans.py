@@ -10,8 +10,10 @@ import pytest
 
 from chassis.ids import uuid7
 from chassis.postgres import SESSION_SETTINGS
+from chat_service import policy
 from chat_service.store import SESSION_SETTINGS as STORE_SETTINGS
 from chat_service.store import messages as store
+from chat_service.store import rooms as room_store
 
 PAGE = 50
 FEW, MANY = 1_000, 60_000
@@ -108,3 +110,46 @@ async def test_changes_since_a_rev_cost_what_there_are_of_them(connection: Any) 
             costs[name, after] = buffers(used[0])
     assert max(costs.values()) <= PAGE + 4, costs  # a page of the table for each, at worst, and the index
     assert max(costs["few", FEW // 10], costs["many", MANY // 10]) <= 3, costs  # nothing has changed
+
+
+async def fill_direct(connection: Any, users: int, friends: int) -> list[UUID]:
+    """So many users, each with a direct room with each of the next `friends`; the users."""
+    ids = [uuid7() for _ in range(users)]
+    await connection.execute(
+        "INSERT INTO users (id, username, display_name) SELECT id, id::text, id::text FROM unnest($1::uuid[]) AS id",
+        ids,
+    )
+    pairs = [(ids[n], ids[(n + step) % users]) for n in range(users) for step in range(1, friends + 1)]
+    rooms, keys = [uuid7() for _ in pairs], [policy.direct_key(*pair) for pair in pairs]
+    await connection.execute(
+        """INSERT INTO rooms (id, kind, direct_key)
+           SELECT id, 'direct', key FROM unnest($1::uuid[], $2::text[]) AS r (id, key)""",
+        rooms,
+        keys,
+    )
+    await connection.execute(
+        "INSERT INTO members (room_id, user_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])",
+        [room for room in rooms for _ in range(2)],
+        [user for pair in pairs for user in pair],
+    )
+    return ids
+
+
+async def test_who_comes_or_goes_costs_as_much_as_he_has_partners(connection: Any) -> None:
+    asked, friends = 20, 4
+    few = await fill_direct(connection, 100, friends)
+    many = await fill_direct(connection, 5_000, friends)
+    await connection.execute("VACUUM ANALYZE users, rooms, members")
+    for users in (few, many):
+        partners = await room_store.select_direct_partners(connection, users[:asked])
+        assert len(partners) == asked * 2 * friends
+        members, rooms = [partner for _, _, partner in partners], [room for _, room, _ in partners]
+        for read in (
+            lambda explaining, users=users: room_store.select_direct_partners(explaining, users[:asked]),
+            lambda explaining, members=members, rooms=rooms: room_store.select_rooms_seen(explaining, members, rooms),
+        ):
+            explaining = Explaining(connection)
+            await read(explaining)
+            kinds = {node["Node Type"] for node in nodes(explaining.plan)}
+            assert "Seq Scan" not in kinds, explaining.plan
+            assert buffers(explaining.plan) <= 25 * len(partners), buffers(explaining.plan)

@@ -13,6 +13,7 @@ from chat_service.realtime.frames import live_change_of_row, live_message, live_
 from chat_service.realtime.ledger import Entry, Outcome
 from chat_service.realtime.live import LiveMessage, encode_user, parse_bell, parse_change
 from chat_service.realtime.protocol import encode_json
+from chat_service.receipts import NOTHING
 
 ALICE = UUID("01900000-0000-7000-8000-00000000000a")
 ROOM = UUID("01900000-0000-7000-8000-0000000000ff")
@@ -58,13 +59,13 @@ def test_a_message_from_the_database_is_as_declared(client_id: str) -> None:
     sender = PersonRow(ALICE, "alice", "Alice")
     for more in ({}, {"reply_to": 2}, {"edited_at": NOW}, {"edited_at": NOW, "deleted_at": NOW, "reply_to": 2}):
         row = MessageRow(MESSAGE, ROOM, 7, 3, sender, client_id, TEXTS[0], NOW)
-        is_a_message(live_message_of_row(msgspec.structs.replace(row, **more)))
+        is_a_message(live_message_of_row(msgspec.structs.replace(row, **more), NOTHING))
 
 
 @pytest.mark.parametrize("client_id", ["mine", str(MESSAGE)])
 def test_a_change_is_as_declared_also_on_the_other_side_of_a_bell(client_id: str) -> None:
     row = MessageRow(MESSAGE, ROOM, 7, 3, PersonRow(ALICE, "alice", "Alice"), client_id, TEXTS[0], NOW, edited_at=NOW)
-    edit = live_change_of_row(row)
+    edit = live_change_of_row(row, NOTHING)
     for change in (edit, parse_change(edit.bell())):
         assert (change.seq, change.rev, change.sender_id) == (7, 3, ALICE)
         for frame, direction in ((change.sent(), "sent"), (change.received(), "received")):
@@ -73,7 +74,7 @@ def test_a_change_is_as_declared_also_on_the_other_side_of_a_bell(client_id: str
             assert (event.data.content, event.data.direction) == (TEXTS[0], direction)
             assert event.data.edited_at == "2026-01-31T12:00:00.123456Z"
             assert (event.data.client_id == "mine") == (direction == "sent" and client_id == "mine")
-    deletion = live_change_of_row(msgspec.structs.replace(row, content="", deleted_at=NOW))
+    deletion = live_change_of_row(msgspec.structs.replace(row, content="", deleted_at=NOW), NOTHING)
     for change in (deletion, parse_change(deletion.bell())):
         assert change.sent() == change.received()
         deleted = events.Deletion(ROOM, 7, MESSAGE, 3, "2026-01-31T12:00:00.123456Z")
