@@ -6,11 +6,8 @@ A session is on its way into a room by one task at a time, however many bells, f
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from chassis.postgres import Postgres
 from contracts import keys
@@ -25,6 +22,7 @@ from .codes import CloseCode
 from .feed import Feed
 from .history import History
 from .hub import Hub, LiveRoom
+from .on_the_way import OnTheWay
 from .presence import Presence
 from .session import Session
 from .wanted import Opening, Wanted
@@ -32,6 +30,7 @@ from .wanted import Opening, Wanted
 logger = logging.getLogger(__name__)
 
 ARRIVAL_SECONDS = 2.0
+MAX_RESUMED = 20_000  # rooms, in however many frames
 RESUME_FRAME_SECONDS = 10.0  # for a client that announced a `session.resume`; then it gets what is new from now on
 
 
@@ -50,8 +49,7 @@ class Arrivals:
         self._history = History(database, presence)
         self._catch_up = Chase(database, hub, feed, self._history)
         self._waiting: dict[Session, tuple[Opening, Wanted, asyncio.TimerHandle]] = {}
-        self._arriving: dict[tuple[Session, UUID], asyncio.Task[Any] | None] = {}
-        self._untold: set[tuple[Session, UUID]] = set()  # of these, who does not know of the room yet
+        self._on_the_way = OnTheWay()
         self.epoch = ""
 
     async def prepare(self, user: User) -> Opening:
@@ -91,15 +89,28 @@ class Arrivals:
         else:
             self._enter(session, opening, wanted)
 
-    def resume(self, session: Session, wanted: Wanted) -> bool:
-        """The frame that tells where to go on has come; False if none was waited for."""
-        waiting = self._waiting.pop(session, None)
-        if waiting is None:
+    def resume(self, session: Session, wanted: Wanted, *, more: bool = False) -> bool:
+        """A frame that tells where to go on has come; False if none was waited for, or it names too many rooms.
+
+        Arguments:
+            more: another one follows.
+        """
+        waiting = self._waiting.get(session)
+        if waiting is None or len(waiting[1].positions) + len(wanted.positions) > MAX_RESUMED:
             return False
-        opening, url, timer = waiting
-        timer.cancel()
-        self._enter(session, opening, msgspec.structs.replace(wanted, history_of=url.history_of))
+        opening, known, timer = waiting
+        wanted = known.with_more(wanted)
+        if more:
+            self._waiting[session] = (opening, wanted, timer)
+        else:
+            del self._waiting[session]
+            timer.cancel()
+            self._enter(session, opening, wanted)
         return True
+
+    def is_resuming(self, session: Session) -> bool:
+        """Whether the session has still to tell where it goes on."""
+        return session in self._waiting
 
     def rewind(self, session: Session, wanted: Wanted) -> None:
         """Go on from other positions in rooms that the session is in already: what it got since comes again."""
@@ -184,7 +195,7 @@ class Arrivals:
                 rev = room.rev if known_rev is None else known_rev
                 known = Known.now(room, room.seq if since is None else since, rev)
                 arriving = self._catch_up.with_history if since is None else self._catch_up.with_pages
-                with self._on_the_way(session, room_id):
+                with self._on_the_way.here(session, room_id):
                     await self._arrive(session, arriving(session, room, known, row.rev))
             elif since is None:
                 await self._history.write_last(session, room, room.seq + 1)
@@ -202,12 +213,9 @@ class Arrivals:
         """
         if room_id in session.rooms or self.is_arriving(session, room_id):
             return False
-        with self._on_the_way(session, room_id):
-            self._untold.add((session, room_id))
-            try:
+        with self._on_the_way.here(session, room_id):
+            with self._on_the_way.untold(session, room_id):
                 [room] = await self._feed.rooms.open([room_id])
-            finally:
-                self._untold.discard((session, room_id))
             try:
                 session.write(protocol.frame(events.RoomCreated(view)))
                 await self._catch_up.chase(session, room, Known.now(room, view.joined_seq, view.rev), -1)
@@ -217,19 +225,19 @@ class Arrivals:
 
     def coming(self, room_id: UUID) -> list[Session]:
         """Those who know of the room and are on their way into it, or will be."""
-        coming = [session for session, room in self._arriving.keys() - self._untold if room == room_id]
+        coming = self._on_the_way.coming(room_id)
         return coming + [session for session, waiting in self._waiting.items() if room_id in waiting[0].memberships]
 
     async def arrived(self, session: Session, room_id: UUID) -> None:
         """Wait while somebody brings the session into the room, though not for ever."""
-        arriving = self._arriving.get((session, room_id))
+        arriving = self._on_the_way.task(session, room_id)
         if arriving is not None:
             await asyncio.wait({arriving}, timeout=ARRIVAL_SECONDS)
 
     def removed(self, session: Session, room_id: UUID) -> None:
         """The user is no longer in a room: nothing from now on. He is told once, whoever found out."""
         room = self._hub.rooms.get(room_id)
-        arriving = self._arriving.pop((session, room_id), None)
+        arriving = self._on_the_way.take(session, room_id)
         if arriving is not None:
             arriving.cancel()
         elif room is not None and room_id in session.rooms:
@@ -249,7 +257,7 @@ class Arrivals:
     def is_arriving(self, session: Session, room_id: UUID) -> bool:
         """Whether the session is on its way into the room, or will be once it has told where to go on."""
         waiting = self._waiting.get(session)
-        return (session, room_id) in self._arriving or (waiting is not None and room_id in waiting[0].memberships)
+        return (session, room_id) in self._on_the_way or (waiting is not None and room_id in waiting[0].memberships)
 
     def _forget(self, session: Session, room_id: UUID) -> bool:
         """Leave a room out of what a session enters once it has told where to go on; False if it was not in it."""
@@ -262,28 +270,15 @@ class Arrivals:
         self._feed.rooms.release(room)
         return True
 
-    @contextlib.contextmanager
-    def _on_the_way(self, session: Session, room_id: UUID) -> Iterator[None]:
-        """The current task brings the session into the room; nobody else does so until then, and `removed` ends it."""
-        place, task = (session, room_id), asyncio.current_task()
-        self._arriving[place] = task
-        try:
-            yield
-        finally:
-            if self._arriving.get(place) is task:
-                del self._arriving[place]
-
     def _spawn(self, session: Session, arriving: Any, room: LiveRoom) -> None:
         """Run a coroutine that ends with the room attached; the room's hold is given back, whatever happens."""
 
-        place = (session, room.id)
-
         def arrived(task: asyncio.Task[None]) -> None:
-            if self._arriving.get(place) is task:
-                del self._arriving[place]
+            self._on_the_way.end(session, room.id, task)
             self._feed.rooms.release(room)
 
-        task = self._arriving[place] = asyncio.get_running_loop().create_task(self._arrive(session, arriving))
+        task = asyncio.get_running_loop().create_task(self._arrive(session, arriving))
+        self._on_the_way.begin(session, room.id, task)
         task.add_done_callback(arrived)
         session.spawn(task)
 

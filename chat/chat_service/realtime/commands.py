@@ -15,7 +15,7 @@ from chassis.times import rfc3339
 
 from ..store import marks as mark_store
 from . import events, protocol
-from .arrivals import Arrivals
+from .arrivals import MAX_RESUMED, Arrivals
 from .bells import Bells
 from .changing import Changing
 from .codes import ErrorCode
@@ -133,8 +133,10 @@ class Commands:
             revs={room: known[1] for room, known in data.rooms.items() if len(known) == 2},
             epoch=data.epoch,
         )
-        if self._arrivals.resume(session, wanted):
+        if self._arrivals.resume(session, wanted, more=data.more):
             session.good_frame()
+        elif self._arrivals.is_resuming(session):
+            session.bad_frame(f"at most {MAX_RESUMED} rooms can be resumed", None)
         else:
             session.bad_frame("there is nothing to resume: connect with ?resume=frame", None)
 

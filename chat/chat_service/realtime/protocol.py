@@ -147,17 +147,18 @@ class Join(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="room.jo
 
 
 class ResumeData(msgspec.Struct, frozen=True, gc=False):
-    """Where to go on, by room: [seq] or [seq, rev]; and the epoch this is from."""
+    """Where to go on, by room: [seq] or [seq, rev]; and the epoch this is from. `more`: another such frame follows."""
 
     rooms: Annotated[
         dict[UUID, Annotated[list[Seq], msgspec.Meta(min_length=1, max_length=2)]],
         msgspec.Meta(extra_json_schema={"propertyNames": {"format": "uuid"}}),  # as many as fit into a frame
     ]
     epoch: Epoch | None = None
+    more: bool = False
 
 
 class Resume(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag="session.resume"):
-    """Where to go on: the first frame of a client that connected with `?resume=frame`."""
+    """Where to go on: the first frame of a client that connected with `?resume=frame`, and those that follow it."""
 
     data: ResumeData
 

@@ -33,7 +33,7 @@ class Wanted(msgspec.Struct, frozen=True):
         revs: up to which it knows the changes of these messages, by room; of others it wants those from now on.
         history_of: the room whose last messages it wants.
         epoch: the life of the database that the positions are from; None if it does not say.
-        by_frame: the positions come in its first frame.
+        by_frame: the positions come in its first frames.
     """
 
     positions: Mapping[UUID, int] = {}
@@ -41,3 +41,8 @@ class Wanted(msgspec.Struct, frozen=True):
     history_of: UUID | None = None
     epoch: str | None = None
     by_frame: bool = False
+
+    def with_more(self, more: "Wanted") -> "Wanted":
+        """With the positions, and the epoch, that another frame names."""
+        positions, revs = {**self.positions, **more.positions}, {**self.revs, **more.revs}
+        return Wanted(positions, revs, self.history_of, self.epoch if more.epoch is None else more.epoch)

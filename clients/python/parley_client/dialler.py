@@ -11,6 +11,8 @@ from .options import Options
 from .positions import Positions
 from .tokens import Grant, Tokens
 
+ROOMS_IN_FRAME = 750  # of at most 85 bytes each: a frame has at most 64 KiB
+
 
 class Platform(Protocol):
     """Where to connect to."""
@@ -68,7 +70,8 @@ class Dialler:
                     raise Ended(None, f"the first frame was {kind}")
                 ready = Ready.of(data)
                 if parameters.get("resume") == "frame":
-                    await connection.write("session.resume", frame(positions, ready))
+                    for data in frames(positions, ready):
+                        await connection.write("session.resume", data)
         except TimeoutError:
             connection.abort()
             raise NoAnswer("the server did not say session.ready") from None
@@ -94,8 +97,8 @@ def query(positions: Positions, most: int) -> dict[str, str]:
     return {"resume": ",".join(rooms)} | ({} if positions.epoch is None else {"epoch": positions.epoch})
 
 
-def frame(positions: Positions, ready: Ready) -> dict[str, object]:
-    """The data of `session.resume`: rooms in which something is missing, since all of them may not fit into a frame.
+def frames(positions: Positions, ready: Ready) -> list[dict[str, object]]:
+    """The data of each `session.resume`: the rooms in which something is missing, in as many frames as they need.
 
     Those that are not named go on from where `session.ready` says that they are. If that is another life of the
     database, all are named: the server resets them.
@@ -104,7 +107,13 @@ def frame(positions: Positions, ready: Ready) -> dict[str, object]:
     if positions.epoch in (None, ready.epoch):
         known = {room: at for room, at in known.items() if not _is_there(at, ready.rooms.get(room))}
     rooms = {room: [at.seq] if at.rev is None else [at.seq, at.rev] for room, at in known.items()}
-    return {"rooms": rooms} | ({} if positions.epoch is None else {"epoch": positions.epoch})
+    epoch = {} if positions.epoch is None else {"epoch": positions.epoch}
+    names = list(rooms)
+    parts = [names[start : start + ROOMS_IN_FRAME] for start in range(0, len(names), ROOMS_IN_FRAME)] or [[]]
+    found: list[dict[str, object]] = [{"rooms": {room: rooms[room] for room in part}, **epoch} for part in parts]
+    for data in found[:-1]:
+        data["more"] = True
+    return found
 
 
 def _is_there(at: Position, server: Position | None) -> bool:

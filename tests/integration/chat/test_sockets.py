@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
+from chat_service.realtime import arrivals
 from tests.support.auth import User
 from tests.support.chat import Client, Pod, component
 
@@ -320,6 +322,39 @@ async def test_positions_may_come_in_the_first_frame(pods: tuple[Pod, Pod], peop
         assert await a.quiet() == []
         await a.send("session.resume", rooms={})
         assert (await a.next("error"))["code"] == "bad_frame"
+
+
+async def test_positions_may_come_in_several_frames(pods: tuple[Pod, Pod], people: People) -> None:
+    alice, bob, carol = people(3)
+    rooms = [await pods[0].direct(alice, bob), await pods[0].direct(alice, carol)]
+    async with pods[0].connect(alice) as a:
+        for room in rooms:
+            for number in range(1, 4):
+                await a.say(room, str(number))
+    async with pods[1].connect(alice, "&resume=frame") as a:
+        strange = {str(uuid4()): [1] for _ in range(700)}
+        await a.send("session.resume", rooms={str(rooms[0]): [1, 0]}, more=True)
+        await a.send("session.resume", rooms=strange, more=True)
+        assert await a.quiet() == []
+        await a.send("session.resume", rooms={str(rooms[1]): [2, 0]})
+        found = sorted((m["room"], m["seq"]) for m in await a.messages(3))
+        assert found == sorted([(str(rooms[0]), 2), (str(rooms[0]), 3), (str(rooms[1]), 3)])
+        removed = {(await a.next("room.removed"))["room"] for _ in strange}
+        assert removed == strange.keys()
+
+
+async def test_positions_of_too_many_rooms_are_refused(
+    pods: tuple[Pod, Pod], people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "MAX_RESUMED", 3)
+    [alice] = people(1)
+    async with pods[0].connect(alice, "&resume=frame") as a:
+        await a.send("session.resume", rooms={str(uuid4()): [1] for _ in range(2)}, more=True)
+        await a.send("session.resume", rooms={str(uuid4()): [1] for _ in range(2)})
+        assert (await a.next("error"))["code"] == "bad_frame"
+        await a.send("session.resume", rooms={str(uuid4()): [1]})
+        for _ in range(3):
+            await a.next("room.removed")
 
 
 async def test_a_room_without_a_position_goes_on_from_what_the_first_frame_said(

@@ -1,7 +1,9 @@
 """Coming, going and coming back."""
 
 import asyncio
+import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -67,6 +69,27 @@ async def test_positions_of_an_earlier_life_are_used() -> None:
             pass
     assert fake.queries == [{"resume": "a:2", "epoch": "e0"}]
     assert another.queries == [{"resume": "a:2"}]
+
+
+async def test_positions_that_do_not_fit_into_one_frame_go_into_several() -> None:
+    got: list[Any] = []
+    sizes: list[int] = []
+
+    async def by_frames(peer: Peer) -> None:
+        await peer.ready({})
+        while not got or got[-1].get("more"):
+            got.append((await peer.receive("session.resume"))["data"])
+            sizes.append(len(json.dumps({"type": "session.resume", "data": got[-1]}, separators=(",", ":"))))
+        await peer.stay()
+
+    known = {str(uuid4()): Position(2**53 - number, 2**53 - 1) for number in range(3000)}
+    async with Fake(by_frames) as fake, fake.account().connect(options=QUICK, positions=known, epoch="e" * 64):
+        await until(lambda: len(got) >= 4)
+    assert [data.get("more", False) for data in got] == [True, True, True, False]
+    assert max(sizes) <= 64 * 1024
+    assert {room: at for data in got for room, at in data["rooms"].items()} == {
+        room: [at.seq, at.rev] for room, at in known.items()
+    }
 
 
 async def test_a_long_list_of_positions_goes_into_the_first_frame() -> None:
