@@ -11,13 +11,14 @@ from typing import Self
 
 from tests.faults.cast import Cast, Size
 from tests.faults.checkers import check
-from tests.faults.history import Fault, Mark, Writer
+from tests.faults.events import Fault, Mark
+from tests.faults.history import Writer
 from tests.faults.record import Record
 from tests.faults.report import Report, report_of
-from tests.faults.runner import healed, recorded
+from tests.faults.runner import healed, recorded, seen
 from tests.faults.world import World
 
-SIZE = Size(talkers=8, rooms=4, members=4, seconds=2, readers=2, rate=40.0)
+SIZE = Size(talkers=8, rooms=4, members=4, seconds=2, readers=2, socketio=1, mayflies=0, rate=40.0)
 # Pods of a cluster are moved by several programs, each of which takes its time.
 PATIENCE_SECONDS = 15.0
 RECORD_SECONDS = 60.0
@@ -88,6 +89,8 @@ class Load:
         await self._cast.fall_silent(PATIENCE_SECONDS)
         await healed(self._world, PATIENCE_SECONDS, self._say)
         await recorded(self._world, self._cast, RECORD_SECONDS, self._say)
+        await seen(self._world, PATIENCE_SECONDS, self._say)
+        await self._cast.mark_some()
         await self._cast.read_everything()
         self._world.add(Mark(self._world.now(), "end"))
         history = self._writer.history

@@ -163,8 +163,8 @@ class Cast:
 
     def storm(self) -> None:
         """All sockets are dropped at once."""
-        for client in (*self.clients, *self._mayflies):
-            client.session.reconnect()
+        for session in [*(client.session for client in self.clients), *(mayfly.session for mayfly in self._mayflies)]:
+            session.reconnect()
         for other in self._socketio:
             other.drop()
 

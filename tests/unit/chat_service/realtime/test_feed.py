@@ -40,7 +40,7 @@ async def asked(database: Slow, times: int) -> None:
 async def test_rooms_are_given_with_their_positions_to_all_who_open_them() -> None:
     database = Slow()
     feed, room_id = Feed(cast(Postgres, database), Hub(), hold_seconds=0.04), uuid7()
-    opening = [asyncio.create_task(feed.open_rooms([room_id])) for _ in range(2)]
+    opening = [asyncio.create_task(feed.rooms.open([room_id])) for _ in range(2)]
     await asked(database, 1)
     database.answer.set()
     assert [[room.seq for room in await task] for task in opening] == [[7], [7]]
@@ -49,9 +49,9 @@ async def test_rooms_are_given_with_their_positions_to_all_who_open_them() -> No
 async def test_a_room_whose_opening_was_given_up_meanwhile_is_not_taken_for_an_open_one() -> None:
     database, hub = Slow(), Hub()
     feed, shared, own = Feed(cast(Postgres, database), hub, hold_seconds=0.04), uuid7(), uuid7()
-    first = asyncio.create_task(feed.open_rooms([shared]))
+    first = asyncio.create_task(feed.rooms.open([shared]))
     await asked(database, 1)
-    second = asyncio.create_task(feed.open_rooms([shared, own]))
+    second = asyncio.create_task(feed.rooms.open([shared, own]))
     await asked(database, 2)  # the second reads a room of its own, and does not wait for the first yet
     first.cancel()  # its client has gone
     await asyncio.wait({first})
@@ -59,4 +59,4 @@ async def test_a_room_whose_opening_was_given_up_meanwhile_is_not_taken_for_an_o
     with pytest.raises(OSError, match="could not be opened"):
         await second
     assert hub.rooms == {}
-    assert [room.seq for room in await feed.open_rooms([shared, own])] == [7, 7]
+    assert [room.seq for room in await feed.rooms.open([shared, own])] == [7, 7]
