@@ -1,11 +1,13 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { Parley, Session } from "./client";
+import { mailLinkOf, Parley, Session } from "./client";
 import { App } from "./ui/App";
+import { MailPage } from "./ui/MailPage";
 import { applyTheme } from "./ui/theme";
 import "./ui/style.css";
 
+const link = mailLinkOf(location);
 const session = new Session();
 const socketUrl = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 const parley = new Parley(session, { socketUrl });
@@ -16,8 +18,10 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") parley.wake();
 });
 
+if (link !== null) addEventListener("hashchange", () => location.reload()); // another link was pasted
+
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
-    <App session={session} parley={parley} />
+    {link === null ? <App session={session} parley={parley} /> : <MailPage link={link} />}
   </StrictMode>,
 );

@@ -51,7 +51,8 @@ export class Http {
       response = await this.once(method, path, body, await this.tokens.access());
     }
     if (!response.ok) throw await errorOf(response);
-    return (response.status === 204 ? undefined : await response.json()) as T;
+    const text = await response.text();
+    return (text === "" ? undefined : JSON.parse(text)) as T; // 202 and 204 say nothing
   }
 
   private async once(method: string, path: string, body: unknown, token: string | null): Promise<Response> {

@@ -2,6 +2,7 @@
 export { elsewhere, type Provider } from "./elsewhere";
 export { ApiError } from "./errors";
 export { Http, type Tokens } from "./http";
+export { mailLinkOf, Mails, type MailLink } from "./links";
 export { Parley, type Options } from "./parley";
 export { Session, type Me } from "./session";
 export { markOf, sorted, titleOf, unread, type AppState, type Mark, type RoomState } from "./state";

@@ -78,6 +78,11 @@ export function SignIn({ session, problem }: { session: Session; problem: string
             ))}
           </div>
         )}
+        {!isNew && (
+          <p className="switch">
+            <a href="/reset-password">Forgot your password?</a>
+          </p>
+        )}
         <p className="switch">
           {isNew ? "You have one already?" : "New here?"}{" "}
           <button
