@@ -140,9 +140,13 @@ class People:
 
     async def visit(self, stack: Background, name: str, **options: Any) -> Person:
         """Somebody who has opened the first page."""
+        return await self.newcomer(stack.gateway_url, name, **options)
+
+    async def newcomer(self, url: str, name: str, **options: Any) -> Person:
+        """Somebody who has opened the page at an address."""
         context = await self._browser.new_context(**{"viewport": WIDE, **options})
         person = Person(await context.new_page(), name)
-        await person.page.goto(stack.gateway_url)
+        await person.page.goto(url)
         return person
 
     async def member(self, stack: Background, name: str, **options: Any) -> Person:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.docs.code import ROOT
 from tests.unit.docs.documents import Document, documents
+from tests.unit.docs.tables import README, written_anew
 
 DOCUMENTS = documents()
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -90,3 +91,9 @@ def test_shell_blocks_are_run_or_name_targets_only(document: Document) -> None:
     assert [each for each, match in zip(document.commands, assigned, strict=True) if match is None] == []
     named = {name for match in assigned if match for name in re.findall(r" ([A-Z]+)=", match[1])}
     assert named <= set(re.findall(r"\$\((?:or \$\(|if \$\()?([A-Z]+)\)", MAKEFILE))
+
+
+def test_the_numbers_of_the_readme_are_those_that_were_measured() -> None:
+    text = README.read_text()
+    assert "<!-- comparison: readme -->" in text
+    assert written_anew(text) == text, "run `python -m tests.unit.docs.tables`"
