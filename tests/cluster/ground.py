@@ -78,7 +78,7 @@ def _values(postgres_url: str, redis_url: str, kafka_url: str) -> dict[str, Any]
             "kafka": {"ports": [urlsplit(kafka_url).port or 9092]},
         },
         "auth": service,
-        "profile": service,
+        "profile": {"resources": small},
         "chat": {**service, "replicas": 2},
         "gateway": {**service, "service": {"type": "NodePort"}},
     }

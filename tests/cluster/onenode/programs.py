@@ -41,6 +41,7 @@ def apiserver(pki: Authority) -> list[str]:
         f"--service-account-key-file={public}",
         f"--service-account-signing-key-file={private}",
         f"--service-account-issuer=https://kubernetes.default.svc.{DOMAIN}",
+        "--kubelet-preferred-address-types=InternalIP",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
     ]
