@@ -142,7 +142,8 @@ class Kube:
                 counts = (status.updated_replicas or 0, status.ready_replicas or 0, status.available_replicas or 0)
                 if (status.observed_generation or 0) < one.metadata.generation or counts != (count,) * 3:
                     return False
-            return sum(pod.status.phase in ("Pending", "Running") for pod in await self.pods()) == int(wanted)
+            pods = [pod for pod in await self.pods() if pod.status.phase != "Failed"]  # which a Job keeps
+            return len(pods) == wanted and not any(pod.metadata.deletion_timestamp for pod in pods)
 
         await self.until(is_settled, "all pods are as they should be", seconds)
 

@@ -48,8 +48,6 @@ class Scenario:
         """
         async with self._step("install the previous chart"):
             await self._release.install(previous)
-        async with self._step("helm test"):
-            self._say(_last_line(await self._release.test()))
         if enforced:
             async with self._step("network policies"):
                 self._say(await check_flows(self._kube, self._ground))
@@ -58,6 +56,8 @@ class Scenario:
             await self._disturb(load)
             report = await load.report()
         self._say(as_text(report))
+        async with self._step("helm test"):
+            self._say(_last_line(await self._release.test()))
         if restarts := await self._kube.restarts():
             raise NotSo(f"containers were started again by themselves: {restarts}")
         async with self._step("uninstall"):
