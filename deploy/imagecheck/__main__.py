@@ -12,9 +12,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 import websockets
 
+from devstack import web
 from devstack.engines import Engines
+from devstack.installers import NotInstalled
 from parley_client import Parley
 
 from .containers import CheckFailed, Limits, NotHere, Storage, missing
@@ -36,7 +39,11 @@ def expect(condition: object, what: str) -> None:
 
 
 async def build(storage: Storage) -> None:
-    """Build twice, and compare."""
+    """Build twice, and compare; with the web client where it can be had."""
+    try:
+        say(web.build())
+    except NotInstalled as error:
+        say(f"the image is without the web client: {error}")
     say("making a base of Debian's packages ...")
     await storage.make_base()
     say("building twice ...")
@@ -82,6 +89,11 @@ async def run(platform: Platform, storage: Storage, databases: dict[str, str]) -
         "python", "-m", "parley_client.check", platform.url, "30", limits=Limits("128Mi"), seconds=60
     )
     say(f"message          {said.strip()}")
+    if web.built() is not None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            page = await client.get(f"{platform.url}/")
+        expect(page.status_code == 200 and "<script" in page.text, f"the web client is not served: {page.status_code}")
+        say("web client       served by the gateway")
     async with Parley(platform.url) as parley:
         alice = await parley.register("alice", "correct horse battery")
         address = f"{platform.url.replace('http', 'ws', 1)}/ws?ticket={await alice.ticket()}"
