@@ -108,7 +108,7 @@ def create_app(settings: Settings) -> Service:
     )
     sightings = Sightings()
     direct_rooms = DirectRooms(database, leases)
-    greetings = Greetings(direct_rooms, leases)
+    greetings = Greetings(direct_rooms, leases, sightings)
     partners = Partners(database, hub, bells, leases, direct_rooms, greetings, sightings)
     presence = Presence(leases, partners, greetings, hub, sightings)
     keeper = Keeper(heartbeat_seconds=settings.heartbeat_seconds, dead_after_seconds=settings.dead_after_seconds)

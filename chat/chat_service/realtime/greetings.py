@@ -15,6 +15,7 @@ from ..model import Room
 from . import events, protocol
 from .direct_rooms import DirectRooms, Target, is_away
 from .leases import Leases
+from .sightings import Sightings
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +46,13 @@ class Greetings(Worker):
     Arguments:
         rooms: who is whose partner.
         leases: who is online.
+        sightings: what was last heard of people.
     """
 
-    def __init__(self, rooms: DirectRooms, leases: Leases) -> None:
+    def __init__(self, rooms: DirectRooms, leases: Leases, sightings: Sightings) -> None:
         self._rooms = rooms
         self._leases = leases
+        self._sightings = sightings
         self._waiting: dict[UUID, Connection] = {}
         self._told: dict[UUID, dict[UUID, int]] = {}  # by connection, until bells of before have come: whom it knows of
         self._wake = asyncio.Event()
@@ -100,6 +103,8 @@ class Greetings(Worker):
             by_user.setdefault(connection.user_id, []).append(connection)
         targets: dict[UUID, list[Target]] = {user_id: [] for user_id in by_user}
         version, online = await self._rooms.partners_of(list(by_user))
+        there = {target.user_id for target in online}
+        self._sightings.answer(there, there)
         for target in online:
             targets[target.recipient].append(target)
         short = [target for own in targets.values() if len(own) <= ROOMS for target in own]

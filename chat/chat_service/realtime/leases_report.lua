@@ -7,7 +7,8 @@
 -- Returns {life, now, users who are shown online from now on ...}.
 --
 -- A socket that is `here`, of a user who is not shown: in the same life he has been declared offline while its pod was cut
--- off, so his partners are told; in another life Redis was emptied, and nobody has to be told anything.
+-- off, so his partners are told; in another life Redis was emptied, and nobody has to be told anything, unless that is a lease
+-- ago: by then he has been taken for gone.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local lease, grace, retry = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -16,6 +17,7 @@ if not life then
   life = string.format('%.0f-%s', now, ARGV[4])  -- %.0f: Lua would write such a number with an exponent
   redis.call('SET', KEYS[3], life)
 end
+local settled = now - tonumber(string.match(life, '^%d+')) > lease
 local reply = {life, string.format('%.0f', now)}
 for i = 5, #KEYS do
   local leases, at = KEYS[i], 5 + (i - 5) * 4
@@ -33,7 +35,7 @@ for i = 5, #KEYS do
     redis.call('PEXPIRE', leases, math.ceil((lease + grace) / 1000))
     redis.call('ZADD', KEYS[1], string.format('%.0f', now + lease + grace), user)
     if what == 'came' then redis.call('ZREMRANGEBYSCORE', leases, '-inf', time[1] * 1000000) end
-    if not shown and (what == 'came' or known == life) then
+    if not shown and (what == 'came' or known == life or settled) then
       redis.call('ZADD', KEYS[2], string.format('%.0f', now + retry), user)
       redis.call('ZADD', KEYS[4], string.format('%.0f', now), user)
       reply[#reply + 1] = user

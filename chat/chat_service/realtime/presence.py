@@ -16,7 +16,7 @@ from chassis.redis import RedisAway
 
 from .greetings import Connection, Greetings
 from .hub import Hub
-from .leases import Lease, Leases, What
+from .leases import Lease, Leases, News, What
 from .partners import Partners
 from .sightings import Sightings
 
@@ -68,7 +68,8 @@ class Presence:
         self._reporting = asyncio.Lock()  # one report after the other, each of what is so then
         self._away = False
         self._tasks: list[asyncio.Task[None]] = []
-        leases.on_emptied = self.renew
+        self._emptied = False
+        leases.on_emptied = self._was_emptied
 
     async def start(self) -> None:
         """Begin to report, to renew and to sweep."""
@@ -190,6 +191,10 @@ class Presence:
                 self._greetings.greet(socket.connection)
         return True
 
+    def _was_emptied(self) -> None:
+        self._emptied = True
+        self.renew()
+
     # --- who is overdue -----------------------------------------------------------------------------------------------
 
     async def _sweep(self) -> None:
@@ -197,11 +202,25 @@ class Presence:
         while True:
             try:
                 self._partners.tell(await self._leases.claim(max(0, CLAIMED - self._partners.backlog())))
+                if self._emptied and self._leases.settled():
+                    self._emptied = False
+                    await self._look_for_the_lost()
             except RedisAway:
                 pass  # counted; and said when something cannot be reported
             except Exception:
                 logger.exception("nobody could be declared offline")
             await asyncio.sleep(period * random.uniform(0.8, 1.2))  # noqa: S311  jitter, not a secret
+
+    async def _look_for_the_lost(self) -> None:
+        """Tell this pod's sockets of those who were online before Redis was emptied and whom nobody has reported since.
+
+        Their pods have died with what Redis knew of them, so nobody declares them offline.
+        """
+        believed = self._sightings.believed_online()
+        for start in range(0, len(believed), SLICE):
+            part = believed[start : start + SLICE]
+            version, shown = await self._leases.shown(part)
+            self._partners.tell(News(user_id, False, version, 0) for user_id in part if user_id not in shown)
 
 
 def _what(socket: _Socket) -> What:

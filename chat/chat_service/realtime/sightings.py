@@ -39,6 +39,10 @@ class Sightings:
         last = ((user_id, self._last.get(user_id)) for user_id in user_ids)
         return {user_id for user_id, seen in last if seen is not None and seen[0] and seen[1] > since}
 
+    def believed_online(self) -> list[UUID]:
+        """Those who were online when last heard of, however long ago that is."""
+        return [user_id for user_id, (online, _) in self._last.items() if online]
+
     def _note(self, user_id: UUID, online: bool) -> None:
         self._last[user_id] = online, time.monotonic()
         self._last.move_to_end(user_id)

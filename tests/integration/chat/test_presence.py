@@ -140,6 +140,24 @@ async def test_the_users_of_a_pod_that_died_go_offline_by_themselves(start_pod: 
             assert await shown_online(one, alice) == [carol.username]
 
 
+async def test_the_users_of_a_pod_that_died_are_not_forgotten_when_redis_is_emptied(
+    start_pod: StartPod, people: People, redis_url: str
+) -> None:
+    one, two = await start_pod("chat-1", **FAST), await start_pod("chat-2", **FAST)
+    alice, bob, carol = people(3)
+    await one.direct(alice, bob)
+    await one.direct(alice, carol)
+    async with two.connect(bob), one.connect(carol), one.connect(alice) as a:
+        for _ in range(2):
+            await a.next("friend.online")  # as they were there already
+        await vanish(two)
+        async with Redis.from_url(redis_url) as redis:
+            await redis.flushall()
+        assert (await a.next("friend.offline"))["friend"]["username"] == bob.username
+        assert await shown_online(one, alice) == [carol.username]
+        assert ("offline", carol.username) not in presence_frames(a)
+
+
 async def test_what_a_pod_did_not_live_to_tell_another_one_tells(
     start_pod: StartPod, people: People, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
