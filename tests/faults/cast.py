@@ -23,6 +23,7 @@ from tests.faults.world import World
 Result = TypeVar("Result")
 PASSWORD = "correct horse battery staple"
 RETRY_SECONDS = 0.2
+SOCKETIO_RATE = 5.0  # messages a second, of each who talks over Socket.IO
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -34,7 +35,7 @@ class Size(msgspec.Struct, frozen=True):
     seconds: int = 2  # talkers with a second device, that only listens
     readers: int = 3
     socketio: int = 2  # who talk over Socket.IO, in a room each
-    mayflies: int = 4  # who do not come back when their connection ends
+    mayflies: int = 3  # who do not come back when their connection ends
     rate: float = 250.0  # messages a second, of all together
 
 
@@ -87,7 +88,7 @@ class Cast:
             self._world.user_names[account.id] = user
         for number in range(size.rooms):
             await self._make_room(f"room{number}", talkers, readers, others)
-        friends = [(user, talkers[(index + 1) % len(talkers)]) for index, user in enumerate(talkers)]
+        friends = list(zip(talkers[::2], talkers[1::2], strict=False))
         friends += [(user, talkers[index % len(talkers)]) for index, user in enumerate((*mayflies, *others))]
         for user, friend in friends:
             await self._befriend(user, friend)
@@ -126,7 +127,7 @@ class Cast:
             self._listening.append(asyncio.create_task(client.listen()))
             self._acting += [asyncio.create_task(act) for act in self._acts_of(client)]
         for other in self._socketio:
-            talk = other.talk(self._rooms_of(other.user), self._size.rate / self._size.talkers, self._stop)
+            talk = other.talk(self._rooms_of(other.user), SOCKETIO_RATE, self._stop)
             self._acting.append(asyncio.create_task(talk))
 
     def _acts_of(self, client: Client) -> list[Coroutine[Any, Any, None]]:

@@ -17,9 +17,9 @@ from tests.faults.world import World
 
 WINDOW = 8  # messages of one client that are on their way at a time
 HTTP_SHARE = 0.1
-CHANGE_SHARE = 0.05  # of what is done is changing a message that was sent before
+CHANGE_SHARE = 0.04  # of what is done is changing a message that was sent before
 DELETE_SHARE = 0.3  # of the changes
-MARK_SHARE = 0.03  # of what is done is saying how far one has read
+MARK_SHARE = 0.02  # of what is done is saying how far one has read
 REMEMBERED = 50  # messages of its own that a client may change
 RETRY_SECONDS = 0.2
 READ_SECONDS = (0.2, 1.0)
