@@ -136,8 +136,8 @@ def test_the_query_has_the_parameters_that_the_handshake_reads() -> None:
     read = set()
     for node in ast.walk(ast.parse(Path(socket.__file__).read_text())):
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="query"), attr="get"), args=[ast.Constant(), *_]):
-                read.add(node.args[0].value)  # type: ignore[attr-defined]
+            case ast.Call(ast.Attribute(ast.Name("query"), "get" | "getlist"), [ast.Constant(name), *_]):
+                read.add(name)
             case ast.Subscript(value=ast.Name(id="query"), slice=ast.Constant()):
                 read.add(node.slice.value)  # type: ignore[attr-defined]
     assert set(DOCUMENT["channels"]["socket"]["bindings"]["ws"]["query"]["properties"]) == read
