@@ -25,6 +25,7 @@ from prometheus_client import Counter, Gauge
 
 from . import metrics, postgres
 from .background import paused
+from .heartbeat import beside
 from .kafka import CLOSE_SECONDS, Backoff, Kafka, KafkaAway, KafkaRefuses, ended
 from .outbox_rows import Row, delete_sent, mark_sent, measure_unsent, select_unsent, unmark_sent
 from .producer import Producer
@@ -40,9 +41,12 @@ MAX_PAYLOAD_BYTES = 1_000_000  # below the default limit of brokers (1 MiB), wit
 CHUNK_ROWS = 10_000  # of one statement that deletes or unmarks
 MAX_COUNT = 100_000  # a longer queue is reported as this long
 
-# A relay that freezes must not keep the lock, nor one whose host has gone.
+HEARTBEAT_SECONDS = 2.0  # between statements of the active one, however long Kafka takes
+
+# A relay that freezes must not keep the lock, nor one whose host has gone: after eight seconds without a word the
+# server ends the session, and the lock with it. What is missing then is heartbeats, not a slow broker.
 SESSION_SETTINGS = {
-    "idle_session_timeout": "30000",
+    "idle_session_timeout": "8000",
     "lock_timeout": "1000",
     "statement_timeout": "5000",
     "tcp_keepalives_idle": "10",
@@ -182,7 +186,7 @@ class OutboxRelay:
         while not self._stopping.is_set():
             producer = Producer(kafka, self._topic)
             try:
-                await producer.open()
+                await beside(connection, producer.open(), HEARTBEAT_SECONDS)
                 await self._check_broker(connection, producer)
                 self._anew = False
                 if away:
@@ -201,7 +205,7 @@ class OutboxRelay:
                 away = True
             finally:
                 await producer.close()
-            await paused(self._stopping, backoff.following())
+            await beside(connection, paused(self._stopping, backoff.following()), HEARTBEAT_SECONDS)
             await self._measure(connection)
 
     async def _relay(self, connection: "asyncpg.Connection[asyncpg.Record]", producer: Producer) -> bool:
@@ -216,10 +220,8 @@ class OutboxRelay:
                 self._park(row, f"more than {MAX_PAYLOAD_BYTES} bytes")
         fit = [row for row in rows if row.id not in self._lanes.parked]
         lanes = self._lanes.take((producer.partition_of(str(row.key).encode()), row) for row in fit)
-        results = await asyncio.gather(
-            *(producer.send(partition, [_record(row) for row in lane]) for partition, lane in lanes.items()),
-            return_exceptions=True,
-        )
+        sends = (producer.send(partition, [_record(row) for row in lane]) for partition, lane in lanes.items())
+        results = await beside(connection, asyncio.gather(*sends, return_exceptions=True), HEARTBEAT_SECONDS)
         acknowledged: list[int] = []
         keys: set[UUID] = set()
         errors: list[BaseException] = []
@@ -240,7 +242,7 @@ class OutboxRelay:
             await mark_sent(connection, acknowledged, keep=self._retention_seconds > 0)
             sent_total.inc(len(acknowledged))
             if self._on_sent is not None:
-                await self._on_sent(keys)
+                await beside(connection, self._on_sent(keys), HEARTBEAT_SECONDS)
         if self._loss:
             await self._send_again(connection)
         if errors:
@@ -269,7 +271,7 @@ class OutboxRelay:
         writes there too he may have begun to fill them again. To a relay that has just become the active one, all of
         them being empty although there are sent rows says the same.
         """
-        ends = await producer.ends()
+        ends = await beside(connection, producer.ends(), HEARTBEAT_SECONDS)
         behind = any(end <= self._offsets.get(partition, -1) for partition, end in ends.items())
         shrunk = any(end < self._ends.get(partition, 0) for partition, end in ends.items())
         self._ends = ends

@@ -91,6 +91,60 @@ async def test_one_relay_is_active_and_another_takes_over(box: Outbox, kafka: Ka
     assert of(ALICE, await arrived(kafka, topic, 4)) == [1, 2, 3, 4]
 
 
+async def holder(box: Outbox) -> int | None:
+    """Whose session holds the lock."""
+    found: int | None = await box.connection.fetchval(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    return found
+
+
+async def test_a_relay_that_freezes_or_whose_host_is_gone_loses_the_lock_soon(
+    box: Outbox, kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the server both are the same: a session without a word."""
+    assert int(outbox.SESSION_SETTINGS["idle_session_timeout"]) <= 10_000
+    monkeypatch.setitem(outbox.SESSION_SETTINGS, "idle_session_timeout", "1500")
+    frozen = await asyncpg.connect(box.url, server_settings=outbox.SESSION_SETTINGS)
+    assert await frozen.fetchval("SELECT pg_try_advisory_lock($1)", outbox.LOCK)
+    await box.add(Event(1))
+    async with running(OutboxRelay(kafka, box.url, topic)):
+        await box.until("sent_at IS NULL", seconds=30)
+    frozen.terminate()
+    assert of(ALICE, await arrived(kafka, topic, 1)) == [1]
+
+
+async def test_a_relay_keeps_the_lock_however_long_kafka_takes(
+    box: Outbox, kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = asyncio.Event()
+
+    class Slow(Producer):
+        """Answers when it is told to."""
+
+        async def send(self, partition: int, records: Any) -> tuple[int, int]:
+            await answers.wait()
+            return await super().send(partition, records)
+
+    monkeypatch.setattr(outbox, "Producer", Slow)
+    monkeypatch.setattr(outbox, "HEARTBEAT_SECONDS", 0.05)
+    await box.add(Event(1))
+    async with running(OutboxRelay(kafka, box.url, topic)):
+        async with asyncio.timeout(30):
+            while (pid := await holder(box)) is None:
+                await asyncio.sleep(0.01)
+            heard: set[object] = set()
+            while len(heard) < 20:  # nothing else is done meanwhile
+                words = "SELECT query_start FROM pg_stat_activity WHERE pid = $1 AND query = 'SELECT'"
+                heard.add(await box.connection.fetchval(words, pid))
+        assert await box.count("sent_at IS NULL") == 1
+        answers.set()
+        await box.until("sent_at IS NULL", seconds=30)
+        assert await holder(box) == pid
+    assert of(ALICE, await arrived(kafka, topic, 1)) == [1]
+
+
 async def test_an_event_that_is_too_large_is_passed_over(box: Outbox, kafka: Kafka, topic: str) -> None:
     await box.add(Event(1), Event(2, text="x" * 1_100_000), Event(3), Event(4, BOB))
     async with running(OutboxRelay(kafka, box.url, topic)):

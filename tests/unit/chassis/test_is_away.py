@@ -22,6 +22,7 @@ AWAY = [
     asyncpg.QueryCanceledError(),
     asyncpg.LockNotAvailableError(),
     asyncpg.IdleInTransactionSessionTimeoutError(),
+    asyncpg.IdleSessionTimeoutError(),
     asyncpg.ReadOnlySQLTransactionError(),
     asyncpg.SerializationError(),
     asyncpg.DeadlockDetectedError(),
