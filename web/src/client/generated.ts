@@ -303,13 +303,14 @@ export interface Reset {
   rev: number;
 }
 /**
- * Where to go on, by room: [seq] or [seq, rev]; and the epoch this is from.
+ * Where to go on, by room: [seq] or [seq, rev]; and the epoch this is from. `more`: another such frame follows.
  */
 export interface ResumeData {
   rooms: {
     [k: string]: number[];
   };
   epoch?: string | null;
+  more?: boolean;
 }
 /**
  * A room as one member sees it.
