@@ -69,6 +69,19 @@ describe("connecting", () => {
     expect(socket.sent[0]).toEqual({ type: "session.resume", data: { epoch: "e1", rooms: { r1: [7, 0] } } });
   });
 
+  test("positions of very many rooms go into several frames, none of them too large", async () => {
+    const many = Array.from({ length: 1600 }, () => ({ id: crypto.randomUUID() as string, last_seq: 2 ** 50 }));
+    const first = await reconnected();
+    first.ready([{ id: "r1", last_seq: 5 }, ...many]);
+    const socket = await reconnected();
+    socket.ready([]);
+    const frames = socket.sent.filter((frame) => frame.type === "session.resume");
+    expect(frames.map((frame) => (frame.data as { more?: boolean }).more)).toEqual([true, true, undefined]);
+    const named = frames.flatMap((frame) => Object.keys((frame.data as { rooms: object }).rooms));
+    expect(new Set(named)).toEqual(new Set(["r1", ...many.map((room) => room.id)]));
+    expect(Math.max(...frames.map((frame) => JSON.stringify(frame).length))).toBeLessThan(64 * 1024);
+  });
+
   test("a room that is new while away is heard from where it was at the reconnect", async () => {
     const socket = await reconnected();
     socket.ready([{ id: "r1", last_seq: 5 }, { id: "r2", last_seq: 3 }]);

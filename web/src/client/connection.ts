@@ -129,7 +129,11 @@ export class Connection extends Emitter<ConnectionEvents> {
     this.openedAt = this.now();
     const epoch = this.positions.epoch;
     this.state = "open"; // before anybody hears of it: the resume is the first frame
-    if (epoch !== null) this.send("session.resume", { epoch, rooms: this.positions.toResume() });
+    if (epoch !== null) {
+      const frames = this.positions.toResume();
+      const last = frames.length - 1;
+      frames.forEach((rooms, frame) => this.send("session.resume", { epoch, rooms, ...(frame < last && { more: true }) }));
+    }
     this.heart = setInterval(() => this.beat(ready.heartbeat_s * SECONDS), 5 * SECONDS);
     this.emit("state", "open");
   }

@@ -1,3 +1,5 @@
+const ROOMS_IN_FRAME = 750; // of at most 85 bytes each
+
 /** How far this client is in each room: the basis of every resume. Positions of another life of the database are void. */
 export class Positions {
   epoch: string | null = null;
@@ -38,9 +40,12 @@ export class Positions {
     if (known !== undefined && rev > known.rev) known.rev = rev;
   }
 
-  /** What `session.resume` takes: [seq, rev] by room. */
-  toResume(): Record<string, [number, number]> {
-    return Object.fromEntries([...this.rooms].map(([room, { seq, rev }]) => [room, [seq, rev]]));
+  /** What each `session.resume` takes, which has at most 64 KiB: [seq, rev] by room. */
+  toResume(): Record<string, [number, number]>[] {
+    const all = [...this.rooms].map(([room, { seq, rev }]): [string, [number, number]] => [room, [seq, rev]]);
+    const frames = Math.max(1, Math.ceil(all.length / ROOMS_IN_FRAME));
+    const part = (frame: number) => all.slice(frame * ROOMS_IN_FRAME, (frame + 1) * ROOMS_IN_FRAME);
+    return Array.from({ length: frames }, (_, frame) => Object.fromEntries(part(frame)));
   }
 
   clear(): void {
