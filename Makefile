@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-browser test-load lint format image image-check cluster cluster-test lock bench bench-growth load ceiling faults clean
+.PHONY: help run test test-fast test-browser test-load lint format image image-check cluster cluster-test lock bench bench-growth load ceiling observe faults clean
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -63,6 +63,9 @@ load: $(VENV)/.run $(VENV)/.load ## Play users and check what they get (USERS=, 
 
 ceiling: $(VENV)/.run $(VENV)/.load ## Raise the load until deliveries are late, and draw the curve, 5 min (ARGS=)
 	$(PY) -m loadtests.load.ceiling $(ARGS)
+
+observe: $(VENV)/.run ## Start a Prometheus with our alerts on the running platform (PORT=, DATA_DIR=; needs Debian's prometheus)
+	@exec $(PY) -m devstack.observe
 
 faults: $(VENV)/.test ## Break things while clients talk, and check (MINUTES=, SEED=, ARGS=)
 	$(PY) -m tests.faults --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)

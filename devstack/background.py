@@ -78,6 +78,11 @@ class Background:
         return self._stack.urls
 
     @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where each service has its `/metrics`, by name."""
+        return self._stack.metrics_urls
+
+    @property
     def pids(self) -> dict[str, int]:
         """The process ids of what runs, by name."""
         return self._stack.pids

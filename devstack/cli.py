@@ -9,6 +9,7 @@ import msgspec
 
 from devstack.console import complain, say
 from devstack.errors import DevstackError, ProcessError
+from devstack.figures.server import Figures
 from devstack.services import PARLEY, Platform
 from devstack.settings import Settings, load
 from devstack.stack import Stack
@@ -64,8 +65,10 @@ async def _run(settings: Settings, platform: Platform, environment: Mapping[str,
             await asyncio.wait({opening})
         elif not asked.is_set():
             opening.result()
-            say(f"ready: {stack.gateway_url}")
-            await asking
+            async with Figures(list(stack.metrics_urls.values())) as figures:
+                say(f"{'figures':<16} {figures.url}")
+                say(f"ready: {stack.gateway_url}")
+                await asking
         if not opening.cancelled():
             opening.exception()
     finally:

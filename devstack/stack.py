@@ -23,6 +23,7 @@ from devstack.engines import Engines, together
 from devstack.environment import for_services
 from devstack.errors import DevstackError, ProcessError
 from devstack.logs import begin
+from devstack.observe import write_targets
 from devstack.ports import LOOPBACK, Ports, is_free
 from devstack.process import Process, Spec, ending, tail
 from devstack.services import PARLEY, Job, Platform, Service
@@ -77,6 +78,7 @@ class Stack:
         self._addresses: dict[str, int] = {}
         self._words: dict[str, Any] = {}
         self._databases: dict[str, str] = {}
+        self._probed: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -117,6 +119,12 @@ class Stack:
         return dict(self._databases)
 
     @property
+    def metrics_urls(self) -> dict[str, str]:
+        """Where each service has its `/metrics`, by name; stand-ins for what others run have none."""
+        ours = {service.name for service in self._services if service.unless is None}
+        return {name: f"http://{LOOPBACK}:{port}" for name, port in self._probed.items() if name in ours}
+
+    @property
     def pids(self) -> dict[str, int]:
         """The process ids of what runs, by name: services and engines from wheels."""
         return self._supervisor.pids
@@ -155,6 +163,7 @@ class Stack:
         self._choose_ports()
         await together([self._start_engines(), self._run_jobs(None)])
         await together([self._start(service) for service in self._services])
+        write_targets(self._folder, self.metrics_urls)
 
     async def close(self) -> None:
         """Stop everything in reverse order."""
@@ -230,7 +239,7 @@ class Stack:
 
     async def _start(self, service: Service) -> None:
         port = self._addresses[service.name]
-        probed = self._ports.choose() if service.gateway else port
+        probed = self._probed[service.name] = self._ports.choose() if service.gateway else port
         environment = {
             "HOST": self._settings.host if service.gateway else LOOPBACK,
             "PORT": str(port),

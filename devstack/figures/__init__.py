@@ -1,0 +1,1 @@
+"""What the services count, as a page with a line for each figure; nothing but the platform is needed for it."""
