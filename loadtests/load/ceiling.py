@@ -54,13 +54,14 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     users: int
     seconds: float
+    late_ms: float  # what p99 may be
     stages: Sequence[Stage]
     why: str  # it ended
 
     @property
     def best(self) -> Stage | None:
         """The last stage that was good enough."""
-        good = [stage for stage in self.stages if not too_much(stage)]
+        good = [stage for stage in self.stages if not too_much(stage, self.late_ms)]
         return good[-1] if good else None
 
 
@@ -70,6 +71,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=200, help="who are there from the beginning (default 200)")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each load lasts (default 20)")
     parser.add_argument("--pace", type=float, default=1.0, help="the first load, times what is realistic (default 1)")
+    parser.add_argument(
+        "--late-ms", type=float, default=LATE_MS, help=f"p99 of deliveries, at most (default {LATE_MS:g})"
+    )
     parser.add_argument("--steps", type=int, default=MOST_STEPS, help=f"loads, at most (default {MOST_STEPS})")
     parser.add_argument("--into", type=Path, default=CACHE / "ceiling", metavar="FOLDER", help="where it is written")
     return parser.parse_args(words)
@@ -83,10 +87,10 @@ def offered(users: int, pace: float, told: Profile) -> float:
     return float(users * each * pace / 60)
 
 
-def too_much(stage: Stage) -> str:
+def too_much(stage: Stage, late_ms: float = LATE_MS) -> str:
     """Why a load was too much; empty if it was not."""
-    if stage.p99_ms > LATE_MS:
-        return f"p99 of deliveries was {stage.p99_ms:.0f} ms, more than {LATE_MS:.0f}"
+    if stage.p99_ms > late_ms:
+        return f"p99 of deliveries was {stage.p99_ms:.0f} ms, more than {late_ms:.0f}"
     if stage.error_ratio > FAILED:
         return f"{stage.error_ratio:.2%} of requests failed, more than {FAILED:.2%}"
     return ""
@@ -164,7 +168,10 @@ def climb(stack: Background, locust: str, wanted: argparse.Namespace) -> Ceiling
     for _ in range(wanted.steps):
         stages.append(measure(stack, locust, wanted, pace))
         print(line(stages[-1]), flush=True)
-        if reason := too_much(stages[-1]):
+        if too_much(stages[-1], wanted.late_ms):  # the machine may have had something else to do: once more
+            stages[-1] = min(stages[-1], measure(stack, locust, wanted, pace), key=lambda stage: stage.p99_ms)
+            print(line(stages[-1]), flush=True)
+        if reason := too_much(stages[-1], wanted.late_ms):
             why = reason
             break
         pace *= STEP
@@ -173,6 +180,7 @@ def climb(stack: Background, locust: str, wanted: argparse.Namespace) -> Ceiling
         machine=describe(Cores()),
         users=wanted.users,
         seconds=wanted.seconds,
+        late_ms=wanted.late_ms,
         stages=stages,
         why=why,
     )
@@ -195,7 +203,7 @@ def drawn(ceiling: Ceiling) -> str:
     xs = [stage.offered_per_s for stage in stages]
     names = list(stages[0].used)
     latency = {name: [getattr(stage, f"{name}_ms") for stage in stages] for name in ("p50", "p95", "p99")}
-    limit = {f"limit of p99, {LATE_MS:.0f} ms": [LATE_MS] * len(stages)}
+    limit = {f"limit of p99, {ceiling.late_ms:.0f} ms": [ceiling.late_ms] * len(stages)}
     cpu = {name: [stage.used[name].cores for stage in stages] for name in names}
     memory = {name: [stage.used[name].mib for stage in stages] for name in names}
     charts = [
