@@ -65,7 +65,8 @@ def chart(title: str, x_label: str, y_label: str, series: Mapping[str, Points], 
         for x, y in points:
             dot = f'cx="{place_x(x):.1f}" cy="{place_y(y):.1f}" r="3.5" fill="{colour}"'
             parts.append(f"<circle {dot}><title>{escape(name)}: {y:,g}</title></circle>")
-        label = f"{name}  {points[-1][1]:,.3g}"
+        last = points[-1][1]
+        label = f"{name}  {last:,.0f}" if last >= 1000 else f"{name}  {last:,.3g}"
         parts.append(_text(place_x(points[-1][0]) + 10, labels[name] + 4, label, fill=colour))
     return "\n".join([*parts, "</svg>", ""])
 

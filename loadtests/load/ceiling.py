@@ -203,7 +203,7 @@ def drawn(ceiling: Ceiling) -> str:
     xs = [stage.offered_per_s for stage in stages]
     names = list(stages[0].used)
     latency = {name: [getattr(stage, f"{name}_ms") for stage in stages] for name in ("p50", "p95", "p99")}
-    limit = {f"limit of p99, {ceiling.late_ms:.0f} ms": [ceiling.late_ms] * len(stages)}
+    limit = {"limit of p99": [ceiling.late_ms] * len(stages)}
     cpu = {name: [stage.used[name].cores for stage in stages] for name in names}
     memory = {name: [stage.used[name].mib for stage in stages] for name in names}
     charts = [
