@@ -41,6 +41,12 @@ test-browser: $(VENV)/.browser $(VENV)/.node ## Drive the web client in Chromium
 test-load: $(VENV)/.test $(VENV)/.load ## Test the load tests: each kind of user, broken builds, reports (ARGS= for pytest)
 	$(PY) -m pytest tests/load $(ARGS)
 
+test-kafka: $(VENV)/.test ## Run the tests of events against Apache Kafka itself (needs Java and Maven; ARGS= for pytest)
+	@$(PY) -m tests.support.apache_kafka
+	$(PY) -m pytest --apache-kafka --timeout 300 tests/kafka tests/integration/chassis/test_outbox.py tests/integration/chassis/test_consumer.py \
+		tests/integration/profile/test_events.py tests/integration/chat/test_events.py \
+		tests/integration/notifications/test_killed.py $(ARGS)
+
 lint: $(VENV)/.browser ## Check style, types and the import rules
 	$(VENV)/bin/ruff check $(CODE)
 	$(VENV)/bin/ruff format --check $(CODE)

@@ -3,7 +3,7 @@
 engines             PostgreSQL and Valkey, for the whole session
 postgres_database   a factory: the owner's URL of a fresh database, which goes when the test module ends
 redis_url           Valkey, emptied before each test that asks for it
-kafka_url           the Kafka-protocol broker, for the whole session
+kafka_url           the Kafka-protocol broker, for the whole session; Apache Kafka with `--apache-kafka`
 effort              how many examples a generating test takes: few of its own choice, or `--examples N` at random
 """
 
@@ -23,13 +23,17 @@ from hypothesis import HealthCheck, settings
 
 from devstack.engines import Engines
 from devstack.units import exchange
+from tests.support.apache_kafka import Unavailable, running_apache
 
 Result = TypeVar("Result")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--examples`."""
+    """`--examples`, `--apache-kafka`."""
     parser.addoption("--examples", type=int, default=0, metavar="N", help="let tests that generate try N at random")
+    parser.addoption(
+        "--apache-kafka", action="store_true", help="give tests Apache Kafka instead of the devstack's broker"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -79,8 +83,15 @@ def engines() -> Iterator[Engines]:
 
 
 @pytest.fixture(scope="session")
-def kafka_url() -> Iterator[str]:
-    """The Kafka-protocol broker."""
+def kafka_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Kafka-protocol broker, or Apache Kafka."""
+    if pytestconfig.getoption("apache_kafka"):
+        try:
+            with running_apache(tmp_path_factory.mktemp("kafka")) as kafka:
+                yield kafka.url
+        except Unavailable as error:
+            pytest.skip(f"no Apache Kafka: {error}")
+        return
     with running(kafka=True) as engines:
         yield engines.kafka_url
 
