@@ -531,7 +531,7 @@ async def test_whatever_is_sent_and_changed_everybody_sees_what_is_stored(
     for user, view, pod in zip(users, views, [*pods, pods[0]], strict=True):
         async with pod.connect(user, f"&resume={view.position}") as client:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     while view.messages != truth:
                         await client.quiet()
                         client.frames = [view.take(frame) or frame for frame in client.frames][:0]  # type: ignore[func-returns-value]
