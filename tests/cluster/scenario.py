@@ -15,6 +15,7 @@ from tests.faults.report import Report, as_text
 
 MANY, FEW = 4, 2
 BREAK_SECONDS = 120.0
+REPLACED_SECONDS = 60.0
 
 
 class Scenario:
@@ -91,8 +92,13 @@ class Scenario:
             await self._kube.settled()
 
     async def _end_a_chat_pod(self, grace_seconds: int | None) -> None:
-        pod = (await self._kube.pods("chat"))[0].metadata.name
-        await self._kube.end_pod(pod, grace_seconds=grace_seconds)
+        before = [pod.metadata.name for pod in await self._kube.pods("chat")]
+        await self._kube.end_pod(before[0], grace_seconds=grace_seconds)
+
+        async def is_replaced() -> bool:
+            return any(pod.metadata.name not in before for pod in await self._kube.pods("chat"))
+
+        await self._kube.until(is_replaced, "another chat pod comes", REPLACED_SECONDS)
         await self._kube.settled()
 
     async def _fail_to_upgrade(self) -> None:
