@@ -27,6 +27,8 @@ HIDDEN = ("/run", "/var/log", "/var/lib/cni", "/var/lib/kubelet", "/etc/cni")
 INSIDE = "PARLEY_CLUSTER_FOLDER"
 NODE_ADDRESS = "10.90.0.1"
 GROUPS_SECONDS = 10.0
+# A group weighs as much as one process beside it; all pods together are to weigh as much as ten.
+WEIGHTS = {"cpu.shares": "10240", "cpu.weight": "1000"}
 
 
 class Wanted(msgspec.Struct):
@@ -95,6 +97,9 @@ def make_groups(name: str) -> None:
         for setting in ("cpuset.cpus", "cpuset.mems"):  # of version 1: empty, and nothing can run in it
             if (group / setting).exists():
                 (group / setting).write_text((hierarchy / setting).read_text())
+        for setting, value in WEIGHTS.items():
+            if (group / setting).exists():
+                (group / setting).write_text(value)
 
 
 def remove_groups(name: str) -> None:
