@@ -143,7 +143,7 @@ class Kube:
                 if (status.observed_generation or 0) < one.metadata.generation or counts != (count,) * 3:
                     return False
             pods = [pod for pod in await self.pods() if pod.status.phase != "Failed"]  # which a Job keeps
-            return len(pods) == wanted and not any(pod.metadata.deletion_timestamp for pod in pods)
+            return len(pods) == wanted and all(_is_ready(pod) for pod in pods)
 
         await self.until(is_settled, "all pods are as they should be", seconds)
 
@@ -192,6 +192,14 @@ class Kube:
             names = {(resource.kind, one.metadata.name) for one in listed.items}
             found += [f"{kind}/{name}" for kind, name in sorted(names - GIVEN)]
         return sorted(set(found))
+
+
+def _is_ready(pod: Any) -> bool:
+    """Whether it is, and stays: deployments learn of it a moment later."""
+    conditions = pod.status.conditions or []
+    return pod.metadata.deletion_timestamp is None and any(
+        one.type == "Ready" and one.status == "True" for one in conditions
+    )
 
 
 def _line(pod: Any) -> str:
