@@ -115,9 +115,10 @@ class Scenario:
         else:
             raise NotSo("an upgrade whose migration fails is taken for a success")
         said = await self._kube.log_of_failed("migrate")
-        self._say(_last_line(said))
-        if "could not migrate chat: " not in said:
+        reasons = [line for line in said.splitlines() if line.startswith("could not migrate chat: ")]
+        if not reasons:
             raise NotSo(f"the migration does not say why it failed: {said!r}")
+        self._say(reasons[0])
         after = {pod.metadata.name for pod in await self._kube.pods()}
         if not before <= after:
             raise NotSo(f"pods have gone although the migration failed: {sorted(before - after)}")
