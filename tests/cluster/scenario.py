@@ -16,6 +16,7 @@ from tests.faults.report import Report, as_text
 MANY, FEW = 4, 2
 BREAK_SECONDS = 120.0
 REPLACED_SECONDS = 60.0
+GONE_SECONDS = 120.0
 
 
 class Scenario:
@@ -63,6 +64,11 @@ class Scenario:
             raise NotSo(f"containers were started again by themselves: {restarts}")
         async with self._step("uninstall"):
             await self._release.uninstall()
+
+            async def no_pods() -> bool:
+                return not await self._kube.pods()
+
+            await self._kube.until(no_pods, "all pods go", GONE_SECONDS)  # Helm waits for what it has made itself
             await self._nothing_is_left()
         return report
 
