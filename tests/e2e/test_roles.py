@@ -258,6 +258,7 @@ async def status_of(client: httpx.AsyncClient, base: str, line: Line, cast: Cast
     return (await client.request(line.method, url, headers=headers, content=json.dumps(body))).status_code
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("service", [*PROCESSES, "gateway"])
 async def test_everybody_gets_what_he_may_have(
     stack: Background, fresh: httpx.AsyncClient, cast: Cast, service: str

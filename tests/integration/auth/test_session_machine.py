@@ -211,6 +211,7 @@ def machine(start_auth: StartAuth, redis_url: str, tmp_path: Path) -> Iterator[t
         runner.run(starting.__aexit__(None, None, None))
 
 
+@pytest.mark.timeout(300)
 def test_whatever_happens_sessions_do_what_they_should(
     machine: type[Sessions], effort: Callable[..., settings]
 ) -> None:
