@@ -32,6 +32,8 @@ class Sampler:
     def __init__(self, roots: Callable[[], Mapping[str, Sequence[int]]]) -> None:
         self._roots = roots
         self._samples: list[tuple[float, dict[str, tuple[float, float]]]] = []
+        self._last: dict[int, float] = {}
+        self._totals: dict[str, float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -50,8 +52,17 @@ class Sampler:
     def _run(self) -> None:
         while not self._stop.wait(EVERY_SECONDS):
             children = _children()
-            groups = {name: _sum(_descendants(pids, children)) for name, pids in self._roots().items()}
+            found = {name: _looked_at(_descendants(pids, children)) for name, pids in self._roots().items()}
+            for name, (seconds, _) in found.items():
+                self._count(name, seconds)
+            groups = {name: (self._totals[name], mib) for name, (_, mib) in found.items()}
             self._samples.append((time.monotonic(), groups))
+
+    def _count(self, name: str, seconds: Mapping[int, float]) -> None:
+        """Add what each process has used since the last look; what one that has ended has used stays counted."""
+        used = sum(max(0.0, now - self._last.get(pid, 0.0)) for pid, now in seconds.items())
+        self._totals[name] = self._totals.get(name, 0.0) + used
+        self._last.update(seconds)
 
 
 def averaged(samples: Sequence[tuple[float, Mapping[str, tuple[float, float]]]]) -> dict[str, Used]:
@@ -96,11 +107,12 @@ def _descendants(pids: Sequence[int], children: Mapping[int, Sequence[int]]) -> 
     return found
 
 
-def _sum(pids: Sequence[int]) -> tuple[float, float]:
-    seconds, pages = 0.0, 0
+def _looked_at(pids: Sequence[int]) -> tuple[dict[int, float], float]:
+    """CPU seconds by process, and MiB of all."""
+    seconds, pages = dict[int, float](), 0
     for pid in pids:
         with contextlib.suppress(OSError, IndexError, ValueError):
-            seconds += cpu_seconds(pid)
+            seconds[pid] = cpu_seconds(pid)
             resident, shared = (int(word) for word in Path(f"/proc/{pid}/statm").read_text().split()[1:3])
             pages += resident - shared  # what PostgreSQL's backends share would be counted for each of them
     return seconds, pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -7,7 +7,7 @@ import pytest
 from loadtests.bench.results import Machine
 from loadtests.load.ceiling import Ceiling, Stage, drawn, groups, offered, too_much
 from loadtests.load.profile import profile
-from loadtests.load.usage import Used, averaged
+from loadtests.load.usage import Sampler, Used, averaged
 
 MACHINE = Machine(system="Linux", processor="x", cores=2, python="3.11", pinned="", load_average=1.0)
 
@@ -70,3 +70,10 @@ def test_every_process_is_in_one_group() -> None:
     assert found["chat, 2 pods"] == [2, 3]
     assert found["all other services"] == [5]
     assert sorted(pid for pids in found.values() for pid in pids) == [1, 2, 3, 4, 5, 9]
+
+
+def test_what_a_process_has_used_stays_counted_when_it_has_ended() -> None:
+    sampler = Sampler(dict)
+    for seconds in ({1: 5.0, 2: 3.0}, {1: 6.0}, {1: 7.0, 3: 0.5}):
+        sampler._count("engines", seconds)
+    assert sampler._totals == {"engines": 10.5}
