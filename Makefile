@@ -45,7 +45,7 @@ test-kafka: $(VENV)/.test ## Run the tests of events against Apache Kafka itself
 	@$(PY) -m tests.support.apache_kafka
 	$(PY) -m pytest --apache-kafka --timeout 300 tests/kafka tests/integration/chassis/test_outbox.py tests/integration/chassis/test_consumer.py \
 		tests/integration/profile/test_events.py tests/integration/chat/test_events.py \
-		tests/integration/notifications/test_killed.py $(ARGS)
+		tests/integration/notifications/test_killed.py tests/integration/notifications/test_through_kafka.py $(ARGS)
 
 lint: $(VENV)/.browser ## Check style, types and the import rules
 	$(VENV)/bin/ruff check $(CODE)
