@@ -91,6 +91,14 @@ def test_the_notes_make_every_key_that_pods_read(programs: Tools, *, quickstart:
     assert all(name in listed for name in made)
 
 
+def test_the_notes_name_the_job_that_waits_for_the_secret(programs: Tools, default: Rendered) -> None:
+    """By the words with which Helm gives up, after its own time-out and not after the Job's deadline."""
+    (job,) = [found["metadata"]["name"] for found in default.of("Job")]
+    said = notes(programs)
+    assert f'"resource Job/chat/{job} not ready"' in said
+    assert "--timeout" in said
+
+
 def test_the_pod_that_makes_keys_is_a_valid_and_restricted_one(programs: Tools) -> None:
     (line,) = [line for line in notes(programs).splitlines() if "--overrides" in line]
     spec = json.loads(line.split("--overrides '")[1].split("'")[0])["spec"]
