@@ -36,6 +36,7 @@ class OpenRooms:
         self._repairs = repairs
         self._deliver_held = deliver_held
         self.broker: Broker | None = None
+        self._openings: set[asyncio.Task[None]] = set()
 
     async def open(self, ids: Iterable[UUID]) -> list[LiveRoom]:
         """Have these rooms live, subscribed before their position is read, so that nothing falls between.
@@ -57,22 +58,31 @@ class OpenRooms:
             rooms.append(room)
         try:
             if fresh:
-                await self._open(fresh)
+                opening = asyncio.get_running_loop().create_task(self._open(fresh))
+                self._openings.add(opening)
+                opening.add_done_callback(self._openings.discard)
+                await asyncio.shield(opening)  # it goes on for others if this one is given up
             for room in rooms:
                 if room.opening is not None:
                     await asyncio.shield(room.opening)
-                if room.seq < 0:  # who opened it gave up while we were reading others
+                if room.seq < 0:  # it could not be opened while we were reading others
                     raise OSError(NOT_OPENED)
         except BaseException:
-            for room in fresh:
-                if room.seq < 0:
-                    self._abandon(room)
             for room in rooms:
                 self.release(room)
             raise
         return rooms
 
     async def _open(self, rooms: list[LiveRoom]) -> None:
+        try:
+            await self._read(rooms)
+        except BaseException:
+            for room in rooms:
+                if room.seq < 0:
+                    self._abandon(room)
+            raise
+
+    async def _read(self, rooms: list[LiveRoom]) -> None:
         if self.broker is not None:
             with contextlib.suppress(BrokerAway):  # then it polls
                 await self.broker.subscribe(room.channel for room in rooms)
@@ -84,6 +94,8 @@ class OpenRooms:
             opening, room.opening = room.opening, None
             if opening is not None and not opening.done():
                 opening.set_result(None)
+            if self._hub.rooms.get(room.id) is not room:  # everybody who waited for it has left
+                continue
             if room.held:
                 self._deliver_held(room)
             if room.held or room.heard_rev > room.rev or room.heard_seq > room.seq:

@@ -1,4 +1,4 @@
-"""Opening rooms: who shares the opening of another shares its failure, and nobody is given a room that is not live."""
+"""Opening rooms: who shares the opening of another shares what comes of it, and nobody is given a dead room."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,6 +20,7 @@ class Slow:
     def __init__(self) -> None:
         self.asked: list[list[UUID]] = []
         self.answer = asyncio.Event()
+        self.is_away = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["Slow"]:
@@ -28,6 +29,8 @@ class Slow:
     async def fetch(self, _: str, room_ids: list[UUID]) -> list[dict[str, Any]]:
         self.asked.append(room_ids)
         await self.answer.wait()
+        if self.is_away:
+            raise OSError("away")
         return [{"id": room_id, "last_seq": 7, "rev": 0} for room_id in room_ids]
 
 
@@ -46,7 +49,7 @@ async def test_rooms_are_given_with_their_positions_to_all_who_open_them() -> No
     assert [[room.seq for room in await task] for task in opening] == [[7], [7]]
 
 
-async def test_a_room_whose_opening_was_given_up_meanwhile_is_not_taken_for_an_open_one() -> None:
+async def test_a_room_is_opened_for_the_others_though_the_first_who_opened_it_has_left() -> None:
     database, hub = Slow(), Hub()
     feed, shared, own = Feed(cast(Postgres, database), hub, hold_seconds=0.04), uuid7(), uuid7()
     first = asyncio.create_task(feed.rooms.open([shared]))
@@ -56,7 +59,35 @@ async def test_a_room_whose_opening_was_given_up_meanwhile_is_not_taken_for_an_o
     first.cancel()  # its client has gone
     await asyncio.wait({first})
     database.answer.set()
-    with pytest.raises(OSError, match="could not be opened"):
-        await second
+    rooms = await second
+    assert [(room.seq, hub.rooms[room.id] is room, room.holders) for room in rooms] == [(7, True, 1), (7, True, 1)]
+
+
+async def test_a_room_that_nobody_waits_for_any_more_is_not_kept() -> None:
+    database, hub = Slow(), Hub()
+    feed, room_id = Feed(cast(Postgres, database), hub, hold_seconds=0.04), uuid7()
+    first = asyncio.create_task(feed.rooms.open([room_id]))
+    await asked(database, 1)
+    first.cancel()
+    await asyncio.wait({first})
     assert hub.rooms == {}
+    second = asyncio.create_task(feed.rooms.open([room_id]))
+    await asked(database, 2)
+    database.answer.set()
+    (room,) = await second
+    assert (room.seq, hub.rooms[room_id] is room) == (7, True)
+
+
+async def test_who_shares_an_opening_shares_its_failure() -> None:
+    database, hub = Slow(), Hub()
+    feed, shared, own = Feed(cast(Postgres, database), hub, hold_seconds=0.04), uuid7(), uuid7()
+    opening = [asyncio.create_task(feed.rooms.open(ids)) for ids in ([shared], [shared], [own, shared])]
+    await asked(database, 2)
+    database.is_away = True
+    database.answer.set()
+    for task in opening:
+        with pytest.raises(OSError, match=r"away|could not be opened"):
+            await task
+    assert hub.rooms == {}
+    database.is_away = False
     assert [room.seq for room in await feed.rooms.open([shared, own])] == [7, 7]
