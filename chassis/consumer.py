@@ -89,8 +89,8 @@ class Consumer(Generic[EventT]):
         dead_letter: Callable[[DeadLetter], Awaitable[None]] | None = None,
     ) -> None:
         self._kafka = kafka
-        self._group = group
-        self._topics = [topic if kafka is None else kafka.topic(topic) for topic in topics]
+        self._group = group if kafka is None else kafka.named(group)
+        self._topics = [topic if kafka is None else kafka.named(topic) for topic in topics]
         self._decode = decode
         self._handle = handle
         self._handle_all = handle_all

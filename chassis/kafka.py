@@ -39,7 +39,7 @@ class KafkaSettings(ServiceSettings, frozen=True, kw_only=True):
     kafka_partitions: Positive = 6  # of a topic that has to be made
     kafka_replication: Positive = 1  # of a topic that has to be made
     kafka_retention_seconds: Seconds | None = None  # of a topic that has to be made; the broker's own by default
-    kafka_topic_prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")] = ""  # of the topics' names
+    kafka_topic_prefix: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{0,100}$")] = ""  # of topics and groups
     kafka_session_seconds: Annotated[float, msgspec.Meta(ge=2, le=300)] = 6.0  # a silent consumer loses its partitions
     kafka_idempotence: OnOff = "off"  # needs brokers that know idempotent producers
     kafka_security: Literal["plaintext", "tls", "sasl_plaintext", "sasl_tls"] = "plaintext"  # how brokers are reached
@@ -72,8 +72,8 @@ class Kafka(msgspec.Struct, frozen=True):
         """What every client of aiokafka is told."""
         return {"bootstrap_servers": self.servers, **self.security}
 
-    def topic(self, name: str) -> str:
-        """What a topic is called there."""
+    def named(self, name: str) -> str:
+        """What a topic or a group is called there."""
         return self.prefix + name
 
 

@@ -43,7 +43,7 @@ class Producer:
 
     def __init__(self, kafka: Kafka, topic: str) -> None:
         self._kafka = kafka
-        self._topic = kafka.topic(topic)
+        self._topic = kafka.named(topic)
         self._partitioner = DefaultPartitioner()
         self._partitions: list[int] = []
         self._by_key: dict[bytes, int] = {}  # aiokafka computes murmur2 in Python: 8 µs for a UUID's text

@@ -29,9 +29,9 @@ async def put(kafka: Kafka, topic: str, events: Sequence[tuple[UUID, Event]]) ->
         for number, (key, event) in enumerate(events):
             value = msgspec.json.encode(event)
             for _ in range(2 if number % 10 == 0 else 1):
-                await producer.send(kafka.topic(topic), value, key=str(key).encode())
+                await producer.send(kafka.named(topic), value, key=str(key).encode())
             if number % 100 == 7:
-                await producer.send(kafka.topic(topic), b"poison", key=str(key).encode())
+                await producer.send(kafka.named(topic), b"poison", key=str(key).encode())
         await producer.flush()
     finally:
         await producer.stop()
@@ -48,7 +48,7 @@ async def test_every_push_arrives_while_workers_are_killed(
     if messages > 1000 and "killed" not in request.config.getoption("keyword"):
         pytest.skip("takes minutes, on a machine that does nothing else: pytest -k 'killed and 10000'")
     kafka = Kafka(kafka_url.removeprefix("kafka://"), partitions=3, prefix=f"killed.{uuid7().hex}.")
-    await ensure_topics(kafka, [kafka.topic(USER_TOPIC), kafka.topic(CHAT_TOPIC)])
+    await ensure_topics(kafka, [kafka.named(USER_TOPIC), kafka.named(CHAT_TOPIC)])
     writer, people = Person("Writer"), [Person(f"P{number}") for number in range(20 if messages < 1000 else 40)]
     places = {place.id: place for place in (Place(writer, person) for person in people)}
     for place in places.values():

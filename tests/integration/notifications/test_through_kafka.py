@@ -16,11 +16,11 @@ async def test_an_edit_changes_and_a_deletion_withdraws_a_push_that_waits(
     settings: dict[str, Any], kafka_url: str, others: Others, fcm: Fcm
 ) -> None:
     kafka = Kafka(kafka_url.removeprefix("kafka://"), partitions=2, prefix=f"changed.{uuid7().hex}.")
-    await ensure_topics(kafka, [kafka.topic(USER_TOPIC), kafka.topic(CHAT_TOPIC)])
+    await ensure_topics(kafka, [kafka.named(USER_TOPIC), kafka.named(CHAT_TOPIC)])
     alice, bob = Person("Alice"), Person("Bob")
     place = Place(alice, bob)
     others.know(place)
-    told = {"kafka_url": kafka_url, "kafka_topic_prefix": kafka.prefix, "kafka_session_seconds": 2.0}
+    told = {"kafka_url": kafka_url, "kafka_topic_prefix": kafka.prefix}
 
     async def say(*events: Event) -> None:
         await put(kafka, CHAT_TOPIC, [(place.id, one) for one in events])

@@ -45,10 +45,10 @@ def test_another_url_is_refused_before_anything_starts(url: str) -> None:
         load(KafkaSettings, {"KAFKA_URL": url})
 
 
-def test_topics_have_a_prefix_and_a_retention() -> None:
+def test_topics_and_groups_have_a_prefix_and_topics_a_retention() -> None:
     kafka = kafka_of(load(KafkaSettings, {**URL, "KAFKA_TOPIC_PREFIX": "blue.", "KAFKA_RETENTION_SECONDS": "86400"}))
     assert kafka is not None
-    assert (kafka.topic("user.events"), kafka.retention_seconds) == ("blue.user.events", 86_400)
+    assert (kafka.named("user.events"), kafka.retention_seconds) == ("blue.user.events", 86_400)
     with pytest.raises(SettingsError, match="KAFKA_TOPIC_PREFIX"):
         load(KafkaSettings, {**URL, "KAFKA_TOPIC_PREFIX": "a/b"})
 

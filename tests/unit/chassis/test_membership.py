@@ -7,10 +7,11 @@ from typing import Any
 
 import aiokafka.client
 import msgspec
+import pytest
 from aiokafka import TopicPartition
 
 from chassis.consumer import Consumer
-from chassis.kafka import Kafka, tame
+from chassis.kafka import Kafka, KafkaAway, tame
 from chassis.membership import Membership
 
 PLACE = TopicPartition("t", 0)
@@ -118,3 +119,23 @@ def test_clients_make_no_topics() -> None:
     for version in (4, 5):
         asked = aiokafka.client.MetadataRequest(["t"]).prepare({3: (version, version)})
         assert asked.to_object() == {"topics": ["t"], "allow_auto_topic_creation": False}
+
+
+async def test_a_group_has_the_prefix_of_its_topics_so_that_two_platforms_share_a_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def client(**given: Any) -> Any:
+        made.append(given["group_id"])
+        raise KafkaAway("enough")
+
+    async def handle(event: int) -> None:
+        raise AssertionError(event)
+
+    monkeypatch.setattr("chassis.consumer.AIOKafkaConsumer", client)
+    kafka = Kafka("127.0.0.1:1", prefix="blue.")
+    consumer = Consumer(kafka, group="chat", topics=["t"], decode=msgspec.json.Decoder(int).decode, handle=handle)
+    with pytest.raises(KafkaAway):
+        await consumer._run(kafka)
+    assert (made, consumer._topics) == (["blue.chat"], ["blue.t"])
