@@ -21,7 +21,7 @@ from chat_service.settings import Settings
 from tests.support.auth import User
 from tests.support.frames import check_sent, connect
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 PRESENCE = ("friend.online", "friend.offline")  # come by themselves
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from chassis import server
 from chassis.handover import open_transports
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 class Served:

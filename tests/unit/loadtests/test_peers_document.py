@@ -27,7 +27,7 @@ def test_the_plots_show_the_kept_run(tmp_path: Path) -> None:
 def test_every_picture_of_the_document_is_there() -> None:
     pictures = re.findall(r"!\[[^]]*]\(([^)]+)\)", DOCUMENT.read_text())
 
-    assert len(pictures) == 3
+    assert {Path(picture).name for picture in pictures} >= {"room-size.svg", "stored-messages.svg", "history-pages.svg"}
     assert all((DOCUMENT.parent / picture).exists() for picture in pictures)
 
 
