@@ -11,20 +11,17 @@ system time of a process. The run fails if a device gets a message twice, not at
 import argparse
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 
 from devstack.background import Background
-from devstack.settings import Settings
 
-from .machine import Cores, check, cpu_seconds, describe
-from .results import Skipped
+from .machine import cpu_seconds
+from .platform import measure_platform
 
 PASSWORD = "correct horse battery staple"
 COUNTED = ("chat-1", "chat-2", "notifications")
@@ -202,17 +199,7 @@ async def measure(stack: Background, wanted: argparse.Namespace) -> None:
 def main() -> int:
     """Measure and print."""
     wanted = arguments()
-    try:
-        check()
-    except Skipped as reason:
-        print(f"nothing is measured: {reason}")
-        return 0
-    print(describe(Cores()))
-    with tempfile.TemporaryDirectory(prefix="parley-events-") as folder:
-        environment = {**os.environ, "RATE_LIMITS": "off", "FCM_PER_SECOND": str(PER_SECOND)}
-        with Background(Settings(port=0, data_dir=Path(folder)), environment=environment) as stack:
-            asyncio.run(measure(stack, wanted))
-    return 0
+    return measure_platform("events", lambda stack: measure(stack, wanted), FCM_PER_SECOND=str(PER_SECOND))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,8 @@ import asyncio
 import os
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -23,11 +21,10 @@ import httpx
 from argon2.low_level import Type, hash_secret
 
 from devstack.background import Background
-from devstack.settings import Settings
 from profile_service.store.profiles import search_profiles
 
-from .machine import Cores, check, cpu_seconds, describe
-from .results import Skipped
+from .machine import cpu_seconds
+from .platform import measure_platform
 
 PASSWORD = "correct horse battery staple"
 CLIENTS = 4  # at once, twice as many as threads that hash
@@ -188,17 +185,7 @@ async def measure(stack: Background, wanted: argparse.Namespace) -> None:
 def main() -> int:
     """Measure and print."""
     wanted = arguments()
-    try:
-        check()
-    except Skipped as reason:
-        print(f"nothing is measured: {reason}")
-        return 0
-    print(describe(Cores()))
-    with tempfile.TemporaryDirectory(prefix="parley-identity-") as folder:
-        environment = {**os.environ, "RATE_LIMITS": "off"}
-        with Background(Settings(port=0, data_dir=Path(folder)), environment=environment) as stack:
-            asyncio.run(measure(stack, wanted))
-    return 0
+    return measure_platform("identity", lambda stack: measure(stack, wanted))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 
-import asyncpg
 import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -16,7 +15,7 @@ from chassis.kafka import Kafka, KafkaAway, KafkaSettings, ensure_topics, kafka_
 from chassis.outbox import OutboxRelay
 from chassis.settings import load
 from tests.support.apache_kafka import PASSWORD, USER, ApacheKafka, Unavailable, running_apache
-from tests.support.outbox import ALICE, TABLE, Event, Outbox, arrived, of, running
+from tests.support.outbox import ALICE, Event, Outbox, arrived, of, running
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +56,8 @@ def topic() -> str:
 
 @pytest.fixture
 async def box(postgres_database: Callable[..., str]) -> AsyncIterator[Outbox]:
-    url = postgres_database("outbox")
-    connection = await asyncpg.connect(url)
-    await connection.execute(TABLE)
-    yield Outbox(url, connection)
-    await connection.close()
+    async with Outbox.opened(postgres_database("outbox")) as box:
+        yield box
 
 
 class Heard:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
@@ -43,6 +44,17 @@ class Outbox:
     def __init__(self, url: str, connection: Any) -> None:
         self.url = url
         self.connection = connection
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str) -> AsyncIterator["Outbox"]:
+        """An empty one, in a database that has none."""
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(TABLE)
+            yield cls(url, connection)
+        finally:
+            await connection.close()
 
     async def add(self, *events: Event, connection: Any = None) -> None:
         for event in events:

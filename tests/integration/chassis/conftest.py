@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
 
-import asyncpg
 import pytest
 from quart import Quart, Response, request, websocket
 from redis.asyncio import Redis
@@ -23,7 +22,7 @@ from chassis.problems import Problem, Unauthorized
 from chassis.redis import connect
 from chassis.server import Handover, handover_of
 from tests.support.links import Link, link_to
-from tests.support.outbox import TABLE, Outbox
+from tests.support.outbox import Outbox
 from tests.support.serving import Served, serving
 
 
@@ -194,11 +193,8 @@ def topic() -> str:
 @pytest.fixture
 async def box(postgres_database: Callable[..., str]) -> AsyncIterator[Outbox]:
     """An empty outbox."""
-    url = postgres_database("outbox")
-    connection = await asyncpg.connect(url)
-    await connection.execute(TABLE)
-    yield Outbox(url, connection)
-    await connection.close()
+    async with Outbox.opened(postgres_database("outbox")) as box:
+        yield box
 
 
 @pytest.fixture
