@@ -1,5 +1,6 @@
-"""What happens to a message while its push waits, heard through Kafka as it is said there."""
+"""What is heard through Kafka: changes of a message whose push waits, and all of it again after the broker died."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from contracts.events import CHAT_TOPIC, USER_TOPIC, Event
 from notification_service.settings import Settings
 from tests.integration.notifications.test_killed import put
 from tests.support.notifications import Fcm, Others, Person, Place, Worker, event, running_worker, until
+from tests.support.outbox import own_broker
 
 
 async def test_an_edit_changes_and_a_deletion_withdraws_a_push_that_waits(
@@ -46,6 +48,33 @@ async def test_an_edit_changes_and_a_deletion_withdraws_a_push_that_waits(
         await fcm.until(1, 30)
         await worker.until_done(30)
     assert [text for _, _, text in fcm.texts] == ["I will come tomorrow"]
+
+
+async def test_the_death_of_the_broker_loses_and_repeats_no_push(
+    settings: dict[str, Any], tmp_path: Path, others: Others, fcm: Fcm
+) -> None:
+    alice, bob = Person("Alice"), Person("Bob")
+    place = Place(alice, bob)
+    others.know(place)
+    async with (
+        own_broker(tmp_path) as (engines, kafka),
+        running_worker(Settings(**settings, kafka_url=engines.kafka_url, kafka_session_seconds=2.0)) as worker,
+    ):
+        await ensure_topics(kafka, [USER_TOPIC, CHAT_TOPIC])
+        device = [(bob.id, bob.device_registered())]
+        await put(kafka, USER_TOPIC, device)
+        await until(lambda: worker.sql("SELECT FROM devices"), "the device", 30)
+        before = [(place.id, one) for one in (*place.made(), place.says(alice, "before"), place.says(alice, "shortly"))]
+        await put(kafka, CHAT_TOPIC, before)
+        await fcm.until(2, 30)
+        engines.kill("kafka")
+        await engines.restart("kafka")
+        await ensure_topics(kafka, [USER_TOPIC, CHAT_TOPIC])
+        await put(kafka, USER_TOPIC, device)  # a relay sends again what a broker without a disk has forgotten
+        await put(kafka, CHAT_TOPIC, [*before, (place.id, place.says(alice, "after"))])
+        await fcm.until(3, 40)
+        await worker.until_done(30)
+    assert [text for _, _, text in fcm.texts] == ["before", "shortly", "after"]
 
 
 async def _is(found: Any, wanted: object) -> bool:
