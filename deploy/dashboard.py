@@ -39,8 +39,10 @@ ROWS: dict[str, list[Panel]] = {
         Panel("Open sockets", {"{{pod}}": f"parley_chat_sessions{{{WHERE}}}"}),
         Panel("Messages", {"{{outcome}}": rate("parley_ledger_sends_total", "outcome")}, "ops"),
         Panel("Deliveries", {"{{pod}}": rate("parley_chat_deliveries_total", "pod")}, "ops"),
-        Panel("Requests", {"{{status}}": rate("parley_http_requests_total", "status", ', job="gateway"')}, "ops"),
         Panel("Time to answer, p99", {"{{job}}": quantile("parley_http_request_seconds", 0.99, "job")}, "s"),
+        Panel(
+            "Frames that slow readers were spared", {"{{pod}}": rate("parley_chat_frames_spared_total", "pod")}, "ops"
+        ),
         Panel(
             "Turned away",
             {
@@ -72,9 +74,27 @@ ROWS: dict[str, list[Panel]] = {
         Panel("Gaps read from Postgres", {"{{reason}}": rate("parley_feed_repairs_total", "reason")}, "ops"),
         Panel("Rooms that are heard", {"{{pod}}": f"parley_chat_rooms_live{{{WHERE}}}"}),
     ],
+    "The gateway": [
+        Panel("Requests", {"{{status}}": rate("parley_http_requests_total", "status", ', job="gateway"')}, "ops"),
+        Panel(
+            "A service answers, p99", {"{{service}}": quantile("parley_gateway_upstream_seconds", 0.99, "service")}, "s"
+        ),
+        Panel(
+            "Limits",
+            {
+                "{{rate}} let pass": rate("parley_rate_allowed_total", "rate"),
+                "{{rate}} refused": rate("parley_rate_limited_total", "rate"),
+            },
+            "ops",
+        ),
+        Panel("Pods that gateways know", {"{{service}}": f"min by (service) (parley_gateway_pods{{{WHERE}}})"}),
+        Panel("Services fail", {"{{service}} {{kind}}": rate("parley_gateway_upstream_errors_total", "service, kind")}),
+    ],
     "Engines": [
         Panel("Errors", {"{{job}} {{dependency}}": rate("parley_dependency_errors_total", "job, dependency")}, "ops"),
         Panel("Served without an engine", {"{{mode}}": rate("parley_degraded_total", "mode")}, "ops"),
+        Panel("Wait for Postgres, p99", {"{{job}}": quantile("parley_postgres_wait_seconds", 0.99, "job")}, "s"),
+        Panel("Connections to Postgres", {"{{pod}}": f"parley_postgres_connections_busy{{{WHERE}}}"}),
         Panel("Subscribed at Redis", {"{{pod}}": f"parley_broker_up{{{WHERE}}}"}),
         Panel("Oldest event not sent", {"{{job}}": f"max by (job) (parley_outbox_waiting_seconds{{{WHERE}}})"}, "s"),
         Panel("Events sent", {"{{job}}": rate("parley_outbox_sent_total", "job")}, "ops"),
@@ -90,8 +110,6 @@ ROWS: dict[str, list[Panel]] = {
         Panel("Memory", {"{{pod}}": f'process_resident_memory_bytes{{{WHERE}, job=~"$job"}}'}, "bytes"),
         Panel("Timers late, p99", {"{{pod}}": quantile("parley_event_loop_lag_seconds", 0.99, "pod")}, "s"),
         Panel("Ready", {"{{pod}}": f"parley_ready{{{WHERE}}}", "{{pod}} drains": f"parley_draining{{{WHERE}}}"}),
-        Panel("Pods that gateways know", {"{{service}}": f"min by (service) (parley_gateway_pods{{{WHERE}}})"}),
-        Panel("Services fail", {"{{service}} {{kind}}": rate("parley_gateway_upstream_errors_total", "service, kind")}),
     ],
 }
 
