@@ -86,6 +86,9 @@ async def test_who_reads_is_not_told_and_a_hidden_preview_is_not_shown(
     assert (await bob.call("PATCH", "/profiles/me", quiet)).status_code == 200
     room = await alice.direct(bob)
     async with bob.connected() as socket:
+        async with asyncio.timeout(20):  # his device is told of what is said before it is known that he is here
+            while room not in [found["id"] for found in (await alice.get("/api/chat/users/?filter=online"))["results"]]:
+                await asyncio.sleep(0.05)
         await alice.say(room, "read at once")
         await socket.next("chat.message")
         await socket.send("chat.read", room=room, seq=1)

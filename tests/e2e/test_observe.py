@@ -65,6 +65,8 @@ async def test_prometheus_reads_all_services_and_knows_our_alerts(
             answer = await client.get(f"{api}/query", params={"query": 'up{namespace="parley"} == 1'})
         except httpx.TransportError:
             return None
+        if answer.status_code == 503:  # it reads what it has kept
+            return None
         return wanted <= {one["metric"]["pod"] for one in answer.json()["data"]["result"]}
 
     try:

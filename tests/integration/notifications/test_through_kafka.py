@@ -44,6 +44,10 @@ async def test_an_edit_changes_and_a_deletion_withdraws_a_push_that_waits(
             event(kinds.MESSAGE_CHANGED, id=second.id, seq=2, content="", deleted_at=second.occurred_at, **what),
         )
         await until(lambda: _is(waiting(worker), [(first.id, "I will come tomorrow")]), "the changes", 30)
+        # The next attempt has the new words, and none with the old ones is left.
+        more = "SELECT FROM notifications WHERE attempts > $1"
+        [(before,)] = await worker.sql("SELECT attempts FROM notifications")
+        await until(lambda: worker.sql(more, before), "another attempt", 30)
         await fcm.open()
         await fcm.until(1, 30)
         await worker.until_done(30)
