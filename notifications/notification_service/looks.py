@@ -3,7 +3,7 @@ connection; once when a receipt should have come, for those who have one."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -67,10 +67,13 @@ class Looks:
             return False
         unknown = await self._learn_rooms({message.room_id for message in taken})
         async with self._database.connection() as connection:
-            candidates = await store.select_candidates(connection, [message.id for message in taken])
+            found = await store.select_candidates(connection, [message.id for message in taken])
+        candidates = {message.id: found.get(message.id, {}) for message in taken}
         messages = _portion(taken, candidates)
         rest = [message.id for message in taken[len(messages) :]]
-        pairs = [(message, user_id) for message in messages for user_id in candidates.get(message.id, ())]
+        pairs = [
+            (message, user) for message in messages for user, one in candidates[message.id].items() if not one.muted
+        ]
         try:
             standings = await self._neighbours.standings(list({(message.room_id, user) for message, user in pairs}))
         except Away:
@@ -80,12 +83,18 @@ class Looks:
         pairs = [(message, user_id) for message, user_id in pairs if message.id not in waiting]
         if pairs and not standings and unknown:
             standings = _guessed(pairs)
-        due = [
-            (message, user_id)
-            for message, user_id in pairs
-            if policy.is_due(message, standings.get((message.room_id, user_id)), candidates[message.id][user_id])
+        verdicts = [
+            policy.is_due(message, standings.get((message.room_id, user)), candidates[message.id][user].unsettled_seq)
+            for message, user in pairs
         ]
-        await self._finish(claim, messages, await self._notices(due))
+        due = [pair for pair, is_due in zip(pairs, verdicts, strict=True) if is_due]
+        settled = {
+            message.id: [user for user, one in candidates[message.id].items() if one.muted] for message in messages
+        }
+        for (message, user), is_due in zip(pairs, verdicts, strict=True):
+            if is_due is not None:
+                settled[message.id].append(user)
+        await self._finish(claim, messages, await self._notices(due), settled)
         async with self._database.connection() as connection:
             await store.put_back(connection, list(waiting), claim, RETRY_SECONDS)
             await store.put_back(connection, rest, claim, 0)
@@ -146,31 +155,34 @@ class Looks:
             names |= found
         return names
 
-    async def _finish(self, claim: UUID, messages: Sequence[Message], notices: Sequence[Notice]) -> None:
-        """Store what comes of the looks, for those messages that are still ours."""
+    async def _finish(
+        self, claim: UUID, messages: Sequence[Message], notices: Sequence[Notice], settled: dict[UUID, list[UUID]]
+    ) -> None:
+        """Store what comes of the looks, for those messages that are still ours.
+
+        Arguments:
+            settled: by message, those about whom nothing is left to decide at a second look.
+        """
         async with self._database.transaction() as connection:
             said = await store.lock_claimed(connection, [message.id for message in messages], claim)
             told = [_as_said(notice, said) for notice in notices if notice.subject_id in said]
             if told:
                 await store_notifications.insert_notices(connection, told)
-            first: dict[UUID, list[UUID]] = {
-                message.id: [] for message in messages if message.id in said and message.looks == 0
+            first = {
+                message.id: settled[message.id] for message in messages if message.id in said and message.looks == 0
             }
-            for notice in told:
-                if notice.subject_id in first:
-                    first[notice.subject_id].append(notice.user_id)
             await store.look_again(connection, first, self._away_seconds)
             await store.delete_messages(connection, [message_id for message_id in said if message_id not in first])
         if told:
             self._on_pushes()
 
 
-def _portion(messages: Sequence[Message], candidates: dict[UUID, dict[UUID, int]]) -> list[Message]:
+def _portion(messages: Sequence[Message], candidates: Mapping[UUID, Mapping[UUID, object]]) -> list[Message]:
     """The first of the messages that have RECIPIENTS together, one at least."""
     portion: list[Message] = []
     total = 0
     for message in messages:
-        total += len(candidates.get(message.id, ()))
+        total += len(candidates[message.id])
         if portion and total > RECIPIENTS:
             break
         portion.append(message)

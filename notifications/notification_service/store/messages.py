@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from chassis.postgres import Connection
 
 from ..model import Message
@@ -69,11 +71,22 @@ async def take_messages(connection: Connection, claim: UUID, limit: int, claim_s
     return sorted((Message(**dict(row)) for row in rows), key=lambda message: (message.room_id, message.seq))
 
 
-async def select_candidates(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, int]]:
-    """By message: the users who have a device and may have to be told, as far as is known here; with the last earlier
-    message of the room of which it is to be seen at its second look whether they are told (0: there is none)."""
+class Candidate(msgspec.Struct, frozen=True):
+    """A user who has a device and, as far as is known here, has not read a message.
+
+    Arguments:
+        muted: he does not want to hear of the room.
+        unsettled_seq: of the last earlier message of the room about which its second look decides, for him; 0 for none.
+    """
+
+    muted: bool
+    unsettled_seq: int
+
+
+async def select_candidates(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, dict[UUID, Candidate]]:
+    """By message: those about whom it is to be decided whether they are told. `notified` holds the others."""
     rows = await connection.fetch(
-        """SELECT m.id, b.user_id,
+        """SELECT m.id, b.user_id, b.muted_until IS NOT NULL AND b.muted_until > now() AS muted,
                   coalesce((SELECT max(e.seq)
                               FROM messages e
                              WHERE e.room_id = m.room_id AND e.looks = 1 AND e.seq < m.seq AND e.seq > b.read_seq
@@ -85,13 +98,12 @@ async def select_candidates(connection: Connection, ids: Sequence[UUID]) -> dict
               AND b.user_id <> m.sender_id
               AND b.user_id <> ALL (m.notified)
               AND b.read_seq < m.seq
-              AND (b.muted_until IS NULL OR b.muted_until <= now())
               AND EXISTS (SELECT FROM devices d WHERE d.user_id = b.user_id AND d.state = 'active')""",
         ids,
     )
-    found: dict[UUID, dict[UUID, int]] = {}
+    found: dict[UUID, dict[UUID, Candidate]] = {}
     for row in rows:
-        found.setdefault(row["id"], {})[row["user_id"]] = row["unsettled_seq"]
+        found.setdefault(row["id"], {})[row["user_id"]] = Candidate(row["muted"], row["unsettled_seq"])
     return found
 
 
@@ -104,14 +116,14 @@ async def lock_claimed(connection: Connection, ids: Sequence[UUID], claim: UUID)
     return {row["id"]: row["content"] for row in rows}
 
 
-async def look_again(connection: Connection, notified: Mapping[UUID, Sequence[UUID]], away_seconds: float) -> None:
-    """These have had their first look, in which those users were notified."""
+async def look_again(connection: Connection, settled: Mapping[UUID, Sequence[UUID]], away_seconds: float) -> None:
+    """These have had their first look, in which it was decided whether those users are told."""
     await connection.executemany(
         """UPDATE messages
               SET looks = 1, claim = NULL, notified = $2,
                   look_at = greatest(created_at + make_interval(secs => $3), clock_timestamp())
             WHERE id = $1""",
-        [(message_id, list(users), away_seconds) for message_id, users in notified.items()],
+        [(message_id, list(users), away_seconds) for message_id, users in settled.items()],
     )
 
 

@@ -145,6 +145,25 @@ async def test_muting_ends(worker: Worker, others: Others, fcm: Fcm, alice: Pers
     assert [text for _, _, text in fcm.texts] == ["that time is over", "he wants to hear again"]
 
 
+@pytest.mark.parametrize("way", ["muted", "muted says the event"])
+async def test_what_is_said_while_a_room_is_muted_is_not_told_later(
+    worker: Worker, others: Others, fcm: Fcm, alice: Person, bob: Person, way: str
+) -> None:
+    place = await meet(worker, others, alice, bob)
+    muted = (place.id, bob.id)
+    if way == "muted":
+        others.muted.add(muted)
+    else:
+        await worker.tell(place.member(kinds.MEMBER_MUTED, bob, muted=True, until=None))
+    await worker.tell(place.says(alice, "while he is deaf"))
+    await until(lambda: worker.sql("SELECT FROM messages WHERE looks = 1"), "the first look")
+    others.muted.discard(muted)
+    await worker.tell(place.member(kinds.MEMBER_MUTED, bob, muted=False, until=None))
+    await worker.tell(place.says(alice, "now he hears"))
+    await worker.until_done()
+    assert [text for _, _, text in fcm.texts] == ["now he hears"]
+
+
 async def test_previews_can_be_switched_off(
     worker: Worker, others: Others, fcm: Fcm, alice: Person, bob: Person
 ) -> None:
