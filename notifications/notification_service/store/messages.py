@@ -45,7 +45,7 @@ async def delete_message(connection: Connection, message_id: UUID) -> None:
 async def take_messages(connection: Connection, claim: UUID, limit: int, claim_seconds: float) -> list[Message]:
     """Those that are due to be looked at, for this worker alone until the claim is over. In a transaction.
 
-    Of a room, nothing is taken behind what another worker is looking at, or what has to wait: so that people are told
+    Of a room, nothing is taken behind what another worker is looking at, has to wait or is due: so that people are told
     in the order in which it was said; what is due is so at one moment for all rows. Workers take one after the other,
     since they do not see claims before a commit.
     """
@@ -59,7 +59,7 @@ async def take_messages(connection: Connection, claim: UUID, limit: int, claim_s
                       AND NOT EXISTS (SELECT FROM messages e
                                        WHERE e.room_id = d.room_id AND e.looks = d.looks AND e.seq < d.seq
                                          AND e.look_at > statement_timestamp())
-                 ORDER BY d.look_at, d.room_id, d.seq
+                 ORDER BY d.created_at, d.room_id, d.seq
                     LIMIT $2
                       FOR UPDATE SKIP LOCKED) AS due
             WHERE m.id = due.id

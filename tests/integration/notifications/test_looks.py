@@ -1,11 +1,16 @@
 """Who is told of a message, and in which words."""
 
+from typing import Any
+
+import asyncpg
 import pytest
 
+from chassis.ids import uuid7
 from chassis.times import rfc3339, utc_now
 from contracts import events as kinds
 from contracts.internal import STANDINGS_PATH
 from notification_service import looks
+from notification_service.store import messages
 from tests.integration.notifications.conftest import StartWorker
 from tests.support.notifications import Fcm, Others, Person, Place, Worker, until
 
@@ -162,6 +167,28 @@ async def test_what_is_said_while_a_room_is_muted_is_not_told_later(
     await worker.tell(place.says(alice, "now he hears"))
     await worker.until_done()
     assert [text for _, _, text in fcm.texts] == ["now he hears"]
+
+
+async def test_what_a_dead_worker_had_taken_is_looked_at_before_what_was_said_after_it(
+    settings: dict[str, Any],
+) -> None:
+    place = Place(Person("Alice"))
+    connection = await asyncpg.connect(settings["database_url"])
+    try:
+        for seq, look_at in ((1, "1 second"), (2, "1 minute")):  # the first was to be looked at again later
+            await connection.execute(
+                f"""INSERT INTO messages (id, room_id, seq, sender_id, content, created_at, look_at)
+                    VALUES ($1, $2, $3::bigint, $2, '', now() - interval '2 minutes' + $3::bigint * interval '1 ms',
+                            now() - interval '{look_at}')""",
+                uuid7(),
+                place.id,
+                seq,
+            )
+        async with connection.transaction():
+            taken = await messages.take_messages(connection, uuid7(), 1, 10.0)
+        assert [message.seq for message in taken] == [1]
+    finally:
+        await connection.close()
 
 
 async def test_previews_can_be_switched_off(
